@@ -1,0 +1,93 @@
+"""What happens to a job, in the order in which it can happen."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NewType
+
+from oneshot_server.errors import ErrorCode
+
+JobId = NewType("JobId", str)
+
+
+class EngineState(StrEnum):
+    """What ``/oneshot/welcome``, ``/oneshot/pong`` and ``/oneshot/state`` say."""
+
+    STARTING = "starting"
+    LOADING = "loading"
+    READY = "ready"
+    BUSY = "busy"
+    FAILED = "failed"
+
+
+class NoticeCode(StrEnum):
+    """Remarks on a job; never its end."""
+
+    UNKNOWN_WORDS = "unknown_words"
+    RETRIED = "retried"
+    RESERVE_MISS = "reserve_miss"
+    FALLBACK = "fallback"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """The job is in the journal and will end with exactly one terminal event."""
+
+    job: JobId
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far the job is, 0 to 1, and at which stage."""
+
+    job: JobId
+    fraction: float
+    stage: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """A remark."""
+
+    job: JobId
+    code: NoticeCode
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplePublished:
+    """A sound is in the samples folder."""
+
+    job: JobId
+    index: int
+    path: str
+    seed: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """Terminal: all sounds are published. ``milliseconds`` since the job was accepted."""
+
+    job: JobId
+    count: int
+    milliseconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """Terminal: the job ended with an error."""
+
+    job: JobId
+    code: ErrorCode
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancelled:
+    """Terminal: the job was cancelled as asked."""
+
+    job: JobId
+
+
+TerminalEvent = Done | Failed | Cancelled
+JobEvent = Accepted | Progress | Notice | SamplePublished | TerminalEvent

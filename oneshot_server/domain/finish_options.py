@@ -1,0 +1,41 @@
+"""How a rendered waveform becomes the sound in the file."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishOptions:
+    """Level, tail and length of a finished sound.
+
+    Attributes:
+        level: ``peak`` or ``lufs`` (ITU-R BS.1770).
+        peak_db: level of the highest sample, dBFS; with ``lufs`` the ceiling.
+        lufs: loudness, LUFS.
+        tail_db: the tail is cut where it stays under this level below the peak, dB.
+        fade_seconds: length of the fade at the cut.
+        max_seconds: longest duration; ``None`` for the whole sound.
+
+    Raises:
+        ValueError: a value out of its range.
+    """
+
+    level: Literal["peak", "lufs"] = "peak"
+    peak_db: float = -1.0
+    lufs: float = -14.0
+    tail_db: float = -60.0
+    fade_seconds: float = 0.01
+    max_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.level not in ("peak", "lufs"):
+            raise ValueError(f'level = {self.level!r}, expected "peak" or "lufs"')
+        for name, value, low, high in (
+            ("peak_db", self.peak_db, -30.0, -0.1),
+            ("lufs", self.lufs, -40.0, -5.0),
+            ("tail_db", self.tail_db, -120.0, -20.0),
+            ("fade_seconds", self.fade_seconds, 0.001, 0.5),
+            ("max_seconds", self.max_seconds, 0.01, 60.0),
+        ):
+            if value is not None and not low <= value <= high:
+                raise ValueError(f"{name} = {value}, expected {low:g} to {high:g}")

@@ -1,0 +1,107 @@
+"""The parameters of a sound: name, type, range and help, said once for OSC, CLI and docs."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from oneshot_server.errors import BadArgumentsError
+
+TYPE_WORDS: Final = {int: "an int", float: "a float", str: "a string"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """One named value that a request may carry.
+
+    Attributes:
+        name: the OSC key and, with dashes, the CLI option.
+        kind: ``int``, ``float`` or ``str``; an int is taken where a float is meant.
+        low: smallest value, or shortest text in characters.
+        high: largest value, or longest text in characters.
+        default: what silence means, in words, for the help.
+        help: one line.
+    """
+
+    name: str
+    kind: type[int] | type[float] | type[str]
+    low: float
+    high: float
+    default: str
+    help: str
+
+    @property
+    def expected(self) -> str:
+        """The range in words, for errors and docs."""
+        if self.kind is str:
+            return f"a string of {self.low:.0f} to {self.high:.0f} characters"
+        return f"{TYPE_WORDS[self.kind]} from {self.low:g} to {self.high:.12g}"
+
+    def check(self, value: object) -> int | float | str:
+        """Return ``value`` in the parameter's type.
+
+        Raises:
+            BadArgumentsError: wrong type, out of range, or not finite.
+        """
+        if self.kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if not isinstance(value, self.kind) or isinstance(value, bool):
+            raise BadArgumentsError(f"{self.name} = {shown(value)}, expected {self.expected}")
+        if isinstance(value, str):
+            if not self.low <= len(value.strip()) <= self.high:
+                raise BadArgumentsError(
+                    f"{self.name} has {len(value.strip())} characters, expected {self.expected}"
+                )
+            return value.strip()
+        if not math.isfinite(value) or not self.low <= value <= self.high:
+            raise BadArgumentsError(f"{self.name} = {shown(value)}, expected {self.expected}")
+        return value
+
+
+def shown(value: object) -> str:
+    """A value as an error shows it: never longer than a line."""
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+PROMPT: Final = Parameter(
+    name="prompt",
+    kind=str,
+    low=1,
+    high=500,
+    default="",
+    help="what to play, in words: punchy kick, short bright snare 200 hz",
+)
+COUNT: Final = Parameter(
+    name="count", kind=int, low=1, high=64, default="1", help="sounds to make, seeds ascending"
+)
+SEED: Final = Parameter(
+    name="seed", kind=int, low=0, high=2**31 - 1, default="random", help="seed of the first sound"
+)
+STEPS: Final = Parameter(
+    name="steps", kind=int, low=1, high=200, default="the model's", help="sampler steps"
+)
+GUIDANCE: Final = Parameter(
+    name="guidance",
+    kind=float,
+    low=0,
+    high=30,
+    default="the model's",
+    help="how strictly the prompt is followed; 1 and below is off",
+)
+NEGATIVE: Final = Parameter(
+    name="negative", kind=str, low=0, high=500, default="empty", help="what to keep away from"
+)
+LORA: Final = Parameter(
+    name="lora", kind=str, low=0, high=200, default="none", help='LoRAs: "name:0.8,other:0.3"'
+)
+SECONDS: Final = Parameter(
+    name="seconds",
+    kind=float,
+    low=0.05,
+    high=30,
+    default="the model's",
+    help="longest duration; a sound is cut there with a fade",
+)
+PAD: Final = Parameter(name="pad", kind=int, low=0, high=63, default="none", help="a pad's recipe")
+
+GENERATE_KEYS: Final = (COUNT, SEED, STEPS, GUIDANCE, NEGATIVE, LORA, SECONDS, PAD)

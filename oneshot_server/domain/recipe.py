@@ -1,0 +1,52 @@
+"""The recipe that a WAV carries: everything needed to make the same bytes again."""
+
+from dataclasses import dataclass
+
+from oneshot_server.domain.finish_options import FinishOptions
+from oneshot_server.domain.mel_profile import MelProfile
+from oneshot_server.domain.requests import Batch, LoraWeight
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How one sound was made.
+
+    Attributes:
+        prompt: as the producer said it.
+        caption: what the model was told: known words, and what the seed filled in.
+        negative: as the producer said it.
+        seed: of this sound.
+        steps: sampler steps.
+        guidance: classifier-free guidance scale.
+        sampler: name of the sampler.
+        loras: LoRAs and their weights.
+        model: name of the model.
+        model_hash: SHA-256 over the model's files, hexadecimal.
+        profile: the mel profile.
+        batch: the sounds that were rendered together.
+        finish: level, tail and length.
+        subtype: sample format of the file, ``PCM_24`` …
+        parent: file name of the sound that this one came from, if any.
+        software: product and version.
+        platform: what else the last bit depends on: torch's version, device, threads.
+        format: version of this layout.
+    """
+
+    prompt: str
+    caption: str
+    negative: str
+    seed: int
+    steps: int
+    guidance: float
+    sampler: str
+    loras: tuple[LoraWeight, ...]
+    model: str
+    model_hash: str
+    profile: MelProfile
+    batch: Batch
+    finish: FinishOptions
+    subtype: str
+    parent: str | None
+    software: str
+    platform: str
+    format: int = 1

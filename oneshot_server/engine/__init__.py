@@ -1,0 +1,1 @@
+"""The engine process, its supervisor and the messages between them."""

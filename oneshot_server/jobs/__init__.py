@@ -1,0 +1,1 @@
+"""The queue, its journal and the events of a job. No torch."""

@@ -1,0 +1,1 @@
+"""The samples folder, WAV metadata, the SQLite database. All writes are atomic; no torch."""

@@ -1,0 +1,1 @@
+"""Load models; prompt to latents to mel to waveform. Knows no protocol."""

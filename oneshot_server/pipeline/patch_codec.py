@@ -1,0 +1,164 @@
+"""A closed-form autoencoder for log-mel images: principal components of patches.
+
+It stands where Stable Diffusion has its ``AutoencoderKL`` and has the same interface, so that one
+code path renders both. A sound's attack carries most of what is heard and lasts a few frames, so
+the columns of patches grow wider with time: fine at the attack, coarse in the tail.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+
+
+@dataclass(frozen=True)
+class Latents:
+    """A distribution without spread: the projection itself. Shape (batch, channels, rows, columns)."""
+
+    mean: torch.Tensor
+
+    def sample(self, generator: torch.Generator | None = None) -> torch.Tensor:  # noqa: ARG002 - AutoencoderKL's interface
+        """The projection; nothing is drawn."""
+        return self.mean
+
+    def mode(self) -> torch.Tensor:
+        """The projection."""
+        return self.mean
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What ``encode`` returns, as ``AutoencoderKL`` names it."""
+
+    latent_dist: Latents
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What ``decode`` returns, as ``AutoencoderKL`` names it: (batch, 1, mels, frames), -1 to 1."""
+
+    sample: torch.Tensor
+
+
+class PatchCodec(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is untyped
+    """Images to latents and back, each one matrix product per column of patches.
+
+    Args:
+        patch_mels: height of a patch, mel rows.
+        patch_frames: widths of the columns of patches from the attack to the tail, frames.
+        rows: patches above each other; the image has ``rows * patch_mels`` mels.
+        latent_channels: components kept of each patch.
+        scaling_factor: always 1; the basis is scaled already. Diffusers' trainers read it.
+
+    Buffers, with ``width`` the widest column:
+        mean: (columns, rows, patch_mels * width), the image's mean.
+        analysis: (columns, channels, patch_mels * width), image to latent.
+        synthesis: (columns, channels, patch_mels * width), latent to image.
+    """
+
+    @register_to_config
+    def __init__(
+        self,
+        *,
+        patch_mels: int = 8,
+        patch_frames: Sequence[int] = (4, 4, 4, 8, 8, 8, 8, 12, 12, 16, 20, 24, 32, 32, 32, 32),
+        rows: int = 16,
+        latent_channels: int = 12,
+        scaling_factor: float = 1.0,  # noqa: ARG002 - kept in the config for diffusers' trainers
+    ) -> None:
+        super().__init__()
+        columns, width = len(patch_frames), max(patch_frames)
+        size = patch_mels * width
+        self.register_buffer("mean", torch.zeros(columns, rows, size))
+        self.register_buffer("analysis", torch.zeros(columns, latent_channels, size))
+        self.register_buffer("synthesis", torch.zeros(columns, latent_channels, size))
+
+    @classmethod
+    def fit(
+        cls,
+        images: torch.Tensor,
+        *,
+        latent_channels: int = 12,
+        whitening: float = 0.6,
+    ) -> Self:
+        """Principal components of each column's patches.
+
+        Args:
+            images: (batch, 1, mels, frames), -1 to 1, of the class's default geometry.
+            latent_channels: components kept.
+            whitening: latents are divided by this power of their deviation, so that weak
+                components are neither lost in a diffusion model's loss nor as loud as the first.
+
+        Returns:
+            A codec whose latents of ``images`` have a mean of 0 and, over all, a deviation of 1.
+        """
+        codec = cls(latent_channels=latent_channels)
+        patches = codec._cut(images)
+        reference: torch.Tensor | None = None
+        for column, width in enumerate(codec.config.patch_frames):
+            of_column = patches[:, :, column]
+            mean = of_column.mean(dim=0)
+            centred = (of_column - mean).reshape(-1, of_column.shape[-1])
+            covariance = centred.T @ centred / len(centred)
+            variances, directions = torch.linalg.eigh(covariance)
+            basis = directions.flip(1)[:, :latent_channels].T
+            deviations = variances.flip(0)[:latent_channels].clamp_min(1e-12).sqrt()
+            # Neighbouring columns should mean the same by the same channel, as a convolution
+            # expects: turn each component's sign to agree with the column before.
+            shape = basis.reshape(latent_channels, codec.config.patch_mels, -1)[:, :, :width]
+            shape = torch.nn.functional.interpolate(shape, size=16, mode="linear")
+            if reference is not None:
+                agrees = (shape * reference).sum(dim=(1, 2)).sign()
+                agrees[agrees == 0] = 1
+                basis, shape = basis * agrees[:, None], shape * agrees[:, None, None]
+            reference = shape
+            scale = deviations[:, None] ** whitening
+            codec.mean[column] = mean
+            codec.analysis[column] = basis / scale
+            codec.synthesis[column] = basis * scale
+        deviation = codec.encode(images).latent_dist.mean.std()
+        codec.analysis /= deviation
+        codec.synthesis *= deviation
+        return codec
+
+    def encode(self, images: torch.Tensor) -> Encoded:
+        """Project images on the components.
+
+        Args:
+            images: (batch, 1, mels, frames), -1 to 1.
+
+        Returns:
+            ``latent_dist`` of (batch, channels, rows, columns).
+        """
+        centred = self._cut(images) - self.mean.transpose(0, 1)
+        return Encoded(Latents(torch.einsum("brcp,ckp->bkrc", centred, self.analysis)))
+
+    def decode(self, latents: torch.Tensor) -> Decoded:
+        """Paint images from latents of (batch, channels, rows, columns)."""
+        patches = torch.einsum("bkrc,ckp->brcp", latents, self.synthesis)
+        return Decoded(self._join(patches + self.mean.transpose(0, 1)).clamp(-1.0, 1.0))
+
+    def _cut(self, images: torch.Tensor) -> torch.Tensor:
+        """(batch, 1, mels, frames) to (batch, rows, columns, patch_mels * width), narrow ones padded."""
+        batch, width = images.shape[0], max(self.config.patch_frames)
+        strips = images.reshape(batch, self.config.rows, self.config.patch_mels, -1)
+        return torch.stack(
+            [
+                torch.nn.functional.pad(strip, (0, width - strip.shape[-1])).flatten(2)
+                for strip in strips.split(list(self.config.patch_frames), dim=3)
+            ],
+            dim=2,
+        )
+
+    def _join(self, patches: torch.Tensor) -> torch.Tensor:
+        """The way back from ``_cut``; the padding is dropped."""
+        batch, rows = patches.shape[:2]
+        strips = patches.unflatten(3, (self.config.patch_mels, -1))
+        joined = torch.cat(
+            [strips[:, :, c, :, :frames] for c, frames in enumerate(self.config.patch_frames)],
+            dim=3,
+        )
+        return joined.reshape(batch, 1, rows * self.config.patch_mels, -1)

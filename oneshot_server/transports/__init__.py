@@ -1,0 +1,1 @@
+"""OSC today: parsing apart from sockets. No torch."""
