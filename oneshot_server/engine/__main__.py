@@ -1,0 +1,140 @@
+"""The engine process: ``python -m oneshot_server.engine``. Owns the device; speaks in frames."""
+
+import argparse
+import logging
+import os
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+from queue import SimpleQueue
+from typing import BinaryIO, Final
+
+from oneshot_server.engine.messages import (
+    Cancel,
+    LoadFailed,
+    Message,
+    Ready,
+    Render,
+    RenderCancelled,
+    RenderDone,
+    RenderFailed,
+    RenderProgress,
+    encode,
+    read_to_engine,
+)
+from oneshot_server.errors import ModelError, OneshotError, RenderCancelledError
+
+PROGRESS_SECONDS: Final = 0.1
+
+
+class Connection:
+    """The daemon's end of the line: jobs that wait, jobs to cancel, and a way to answer.
+
+    Args:
+        incoming: frames from the daemon; when it ends, so does this process.
+        outgoing: frames to the daemon.
+    """
+
+    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._jobs: SimpleQueue[Render] = SimpleQueue()
+        self._cancelled: set[str] = set()
+        self._last_progress = 0.0
+        threading.Thread(target=self._read, name="daemon reader", daemon=True).start()
+
+    def next_job(self) -> Render:
+        """Wait for a job."""
+        return self._jobs.get()
+
+    def send(self, message: Message) -> None:
+        """Send a message; of progress only what is due."""
+        if isinstance(message, RenderProgress):
+            now = time.monotonic()
+            if now - self._last_progress < PROGRESS_SECONDS:
+                return
+            self._last_progress = now
+        self._outgoing.write(encode(message))
+        self._outgoing.flush()
+
+    def stop_if_cancelled(self, job: str) -> None:
+        """Raise RenderCancelledError if the daemon has cancelled this job."""
+        if job in self._cancelled:
+            self._cancelled.discard(job)
+            raise RenderCancelledError(job)
+
+    def _read(self) -> None:
+        while (message := read_to_engine(self._incoming)) is not None:
+            if isinstance(message, Cancel):
+                self._cancelled.add(message.job)
+            else:
+                self._jobs.put(message)
+        # The daemon is gone, perhaps killed: nobody is left to render for.
+        os._exit(0)
+
+
+def serve(model: Path, device: str, threads: int, max_batch: int, connection: Connection) -> None:
+    """Load the model, then render one job after the other, for ever."""
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
+    from oneshot_server.engine.render_job import JobRenderer
+    from oneshot_server.pipeline.model import choose_device, load_model
+
+    try:
+        loaded = load_model(model, choose_device(device))
+    except ModelError as error:
+        connection.send(LoadFailed(text=str(error)))
+        return
+    renderer = JobRenderer(loaded, max_batch=max_batch)
+    connection.send(
+        Ready(model=loaded.card.name, model_hash=loaded.hash, device=str(loaded.device))
+    )
+    while True:
+        render(connection.next_job(), renderer, connection)
+
+
+def render(job: Render, renderer: "JobRenderer", connection: Connection) -> None:  # noqa: F821
+    """Render one job; whatever happens, exactly one last answer is sent."""
+    answer: Message
+    try:
+        renderer.run(job, connection.send, lambda: connection.stop_if_cancelled(job.job))
+        answer = RenderDone(job=job.job)
+    except RenderCancelledError:
+        answer = RenderCancelled(job=job.job)
+    except OneshotError as error:
+        answer = RenderFailed(job=job.job, code=error.code, text=str(error))
+    except Exception as error:  # noqa: BLE001 - the outer loop: one job's fault ends that job alone
+        logging.getLogger(__name__).exception("job %s", job.job)
+        answer = RenderFailed(
+            job=job.job, code=ErrorCode.ENGINE_FAILED, text=f"{type(error).__name__}: {error}"
+        )
+    connection.send(answer)
+
+
+def main() -> None:
+    """Read the command line and serve on stdin and stdout."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--max-batch", type=int, default=8)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr)
+    # Frames own the real stdout; whatever a library prints goes to stderr, the daemon's log.
+    outgoing = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    serve(
+        arguments.model,
+        arguments.device,
+        arguments.threads,
+        arguments.max_batch,
+        Connection(sys.stdin.buffer, outgoing),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""One job: its batches, the defects that must not reach the folder, and the files."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+
+from oneshot_server import __version__
+from oneshot_server.domain.events import NoticeCode
+from oneshot_server.domain.recipe import Recipe
+from oneshot_server.domain.requests import Batch, GenerateRequest
+from oneshot_server.dsp.defects import find_defect
+from oneshot_server.dsp.finish import finish
+from oneshot_server.engine.messages import Message, Render, Rendered, RenderNotice, RenderProgress
+from oneshot_server.errors import BadArgumentsError, DefectError, NotInThisVersionError
+from oneshot_server.library.wav_encoding import encode_wav
+from oneshot_server.library.wav_metadata import embed
+from oneshot_server.pipeline.model import Model
+from oneshot_server.pipeline.render import Sounds, prompt_to_words, render_batch
+
+MOST_TRIES: Final = 4
+
+Send = Callable[[Message], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slot:
+    """A place in a batch: the seed, and the job's sound it is for, if for any.
+
+    A sound of ``None`` only keeps the batch in the shape that it had when its file was made.
+    """
+
+    index: int | None
+    seed: int
+
+
+class JobRenderer:
+    """Renders jobs with one model.
+
+    Args:
+        model: the model.
+        max_batch: sounds rendered together at the most.
+        render: as ``pipeline.render.render_batch``; tests put their own in.
+    """
+
+    def __init__(
+        self, model: Model, *, max_batch: int, render: Callable[..., Sounds] = render_batch
+    ) -> None:
+        self._model = model
+        self._max_batch = max_batch
+        self._render = render
+        self._platform = (
+            f"torch {torch.__version__}, {model.device.type}, {torch.get_num_threads()} threads"
+        )
+
+    def run(self, job: Render, send: Send, stop_if_cancelled: Callable[[], None]) -> None:
+        """Render a job and send its sounds, progress and remarks.
+
+        Args:
+            job: what to render.
+            send: takes each message for the daemon.
+            stop_if_cancelled: called before each sampler step; raises RenderCancelledError.
+
+        Raises:
+            RenderCancelledError: as ``stop_if_cancelled`` raised it.
+            DefectError: a sound came out broken again and again.
+            BadArgumentsError: no word of the prompt is known to the model.
+        """
+        self._check(job, send)
+        request = job.request
+        batches = deque(_batches(job, self._max_batch))
+        ahead = sum(len(batch) for batch in batches)
+        ready = 0
+        tries: Counter[int] = Counter()
+        next_seed = request.count
+        while batches:
+            batch = batches.popleft()
+
+            def on_step(step: int, steps: int, size: int = len(batch), ready: int = ready) -> None:
+                stop_if_cancelled()
+                fraction = (ready + size * step / steps) / ahead
+                send(RenderProgress(job=job.job, fraction=fraction, stage="sampling"))
+
+            sounds = self._render(
+                request.prompt,
+                request.negative,
+                [slot.seed for slot in batch],
+                self._model,
+                steps=request.steps or self._model.card.steps,
+                guidance=self._guidance(request),
+                on_step=on_step,
+            )
+            again: list[Slot] = []
+            remarks: list[str] = []
+            for position, slot in enumerate(batch):
+                if slot.index is None:
+                    continue
+                defect = self._deliver(job, batch, position, sounds, send)
+                if defect is None:
+                    continue
+                tries[slot.index] += 1
+                if tries[slot.index] == MOST_TRIES or request.replay is not None:
+                    raise DefectError(
+                        f"sound {slot.index} was {defect}, "
+                        f"the last of {tries[slot.index]} tries with seed {slot.seed}"
+                    )
+                seed = request.seed_of(next_seed)
+                next_seed += 1
+                again.append(Slot(index=slot.index, seed=seed))
+                remarks.append(f"sound {slot.index} was {defect}, again with seed {seed}")
+            ready += len(batch) - len(again)
+            if again:
+                batches.appendleft(tuple(again))
+                text = ", ".join(remarks)
+                send(RenderNotice(job=job.job, code=NoticeCode.RETRIED, text=text))
+
+    def _guidance(self, request: GenerateRequest) -> float:
+        return self._model.card.guidance if request.guidance is None else request.guidance
+
+    def _check(self, job: Render, send: Send) -> None:
+        request, longest = job.request, self._model.card.profile.seconds
+        if request.loras:
+            raise NotInThisVersionError("lora")
+        said = prompt_to_words(request.prompt, self._model)
+        away = prompt_to_words(request.negative, self._model)
+        if not said.words:
+            raise BadArgumentsError(
+                f'prompt = "{request.prompt}", expected at least one word that the model '
+                f"{self._model.card.name} knows, as in: punchy kick"
+            )
+        if unknown := (*said.unknown, *away.unknown):
+            text = " ".join(unknown)
+            send(RenderNotice(job=job.job, code=NoticeCode.UNKNOWN_WORDS, text=text))
+        if request.seconds is not None and request.seconds > longest:
+            text = f"seconds = {request.seconds:g}, the model makes {longest:.2f} at the most"
+            send(RenderNotice(job=job.job, code=NoticeCode.FALLBACK, text=text))
+
+    def _deliver(
+        self, job: Render, batch: tuple[Slot, ...], position: int, sounds: Sounds, send: Send
+    ) -> str | None:
+        """Finish and send one sound; or name its defect and send nothing."""
+        slot, profile = batch[position], self._model.card.profile
+        assert slot.index is not None
+        waveform = sounds.waveforms[position]
+        defect = find_defect(waveform, profile.sample_rate)
+        if defect is not None:
+            return defect
+        finished = finish(waveform, profile.sample_rate, job.finish)
+        request = job.request
+        recipe = Recipe(
+            prompt=request.prompt,
+            caption=sounds.captions[position],
+            negative=request.negative,
+            seed=slot.seed,
+            steps=request.steps or self._model.card.steps,
+            guidance=self._guidance(request),
+            sampler=self._model.card.sampler,
+            loras=request.loras,
+            model=self._model.card.name,
+            model_hash=self._model.hash,
+            profile=profile,
+            batch=Batch(seeds=tuple(s.seed for s in batch), index=position),
+            finish=job.finish,
+            subtype=job.subtype,
+            parent=None,
+            software=f"oneshot-server {__version__}",
+            platform=self._platform,
+        )
+        send(
+            Rendered(
+                job=job.job,
+                index=slot.index,
+                seed=slot.seed,
+                seconds=len(finished) / profile.sample_rate,
+                wav=embed(encode_wav(finished.numpy(), profile.sample_rate, job.subtype), recipe),
+            )
+        )
+        return None
+
+
+def _batches(job: Render, largest: int) -> Iterator[tuple[Slot, ...]]:
+    request = job.request
+    if request.replay is not None:
+        yield tuple(
+            Slot(index=0 if position == request.replay.index else None, seed=seed)
+            for position, seed in enumerate(request.replay.seeds)
+        )
+        return
+    for start in range(0, request.count, largest):
+        indices = range(start, min(start + largest, request.count))
+        if any(index not in job.skip for index in indices):
+            yield tuple(
+                Slot(index=None if i in job.skip else i, seed=request.seed_of(i)) for i in indices
+            )

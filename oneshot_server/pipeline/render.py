@@ -1,0 +1,88 @@
+"""Words and seeds to waveforms: the model's whole way, one batch at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from oneshot_server.dsp.image import image_to_mel
+from oneshot_server.dsp.inversion import mel_to_waveform
+from oneshot_server.pipeline.model import Model
+from oneshot_server.pipeline.prompt import Understood, complete, understand
+from oneshot_server.pipeline.sampling import (
+    OnStep,
+    noise_to_latents,
+    seeds_to_noise,
+    texts_to_embeddings,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sounds:
+    """What a batch became.
+
+    Attributes:
+        waveforms: (batch, samples), float32 on the CPU, not finished yet.
+        captions: what the model was told for each.
+    """
+
+    waveforms: torch.Tensor
+    captions: tuple[str, ...]
+
+
+def prompt_to_words(prompt: str, model: Model) -> Understood:
+    """A prompt in the model's words; a model without a vocabulary takes it as it is."""
+    if model.words is None:
+        return Understood(words=(prompt,) if prompt else (), unknown=())
+    return understand(prompt, model.words)
+
+
+def prompt_to_captions(prompt: str, seeds: Sequence[int], model: Model) -> tuple[str, ...]:
+    """What the model is told for each seed: the prompt, and what it leaves open filled in."""
+    said = prompt_to_words(prompt, model).words
+    if model.words is None:
+        return (" ".join(said),) * len(seeds)
+    return tuple(" ".join(complete(said, model.words, seed=seed)) for seed in seeds)
+
+
+@torch.inference_mode()
+def render_batch(
+    prompt: str,
+    negative: str,
+    seeds: Sequence[int],
+    model: Model,
+    *,
+    steps: int,
+    guidance: float,
+    on_step: OnStep,
+) -> Sounds:
+    """Render one sound for each seed.
+
+    Args:
+        prompt: free text.
+        negative: free text to keep away from.
+        seeds: of each sound; together they are the batch whose shape the last bits depend on.
+        model: the model.
+        steps: sampler steps.
+        guidance: guidance scale.
+        on_step: told before each step; may raise to stop.
+    """
+    captions = prompt_to_captions(prompt, seeds, model)
+    away = " ".join(prompt_to_words(negative, model).words)
+    latents = noise_to_latents(
+        seeds_to_noise(seeds, model),
+        texts_to_embeddings(captions, model),
+        texts_to_embeddings([away] * len(seeds), model),
+        model,
+        steps=steps,
+        guidance=guidance,
+        on_step=on_step,
+    )
+    return Sounds(waveforms=latents_to_waveforms(latents, model), captions=captions)
+
+
+def latents_to_waveforms(latents: torch.Tensor, model: Model) -> torch.Tensor:
+    """(batch, channels, rows, columns) to (batch, samples), on the CPU."""
+    images = model.vae.decode(latents / model.vae.config.scaling_factor).sample
+    mel_db = image_to_mel(images.float().cpu(), model.card.profile)
+    return mel_to_waveform(mel_db, model.card.profile)

@@ -1,0 +1,282 @@
+"""Train the starter from recordings and the synthesiser: one command, no network, resumable.
+
+``python -m oneshot_server.starter.train --data ../shared/data/base_train`` prepares the data once,
+trains, and writes a model folder in diffusers layout. Stopped at any time, the same command goes on
+from the last checkpoint.
+"""
+
+import argparse
+import copy
+import os
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from oneshot_server.domain.mel_profile import MelProfile
+from oneshot_server.pipeline.patch_codec import PatchCodec
+from oneshot_server.pipeline.prompt import Words
+from oneshot_server.starter.dataset import Dataset, build_dataset
+from oneshot_server.starter.export import export
+from oneshot_server.starter.networks import (
+    LONGEST_CAPTION,
+    make_scheduler,
+    make_text_encoder,
+    make_tokenizer,
+    make_unet,
+)
+from oneshot_server.starter.vocabulary import caption_words, collect_words, model_words
+
+PROFILE: Final = MelProfile(
+    name="starter-128",
+    sample_rate=44_100,
+    n_fft=2048,
+    window=1024,
+    hop=256,
+    mels=128,
+    frames=256,
+    f_min=20.0,
+    f_max=20_000.0,
+    range_db=80.0,
+)
+CHECKPOINT_STEPS: Final = 100
+EMPTY_CAPTIONS: Final = 0.1  # what guidance is measured from
+BARE_CAPTIONS: Final = 0.1  # the class alone
+KEPT_WORDS: Final = 0.75  # of a caption's other words
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The numbers of a training run."""
+
+    steps: int
+    batch: int
+    learning_rate: float = 8e-4
+    warm_up_steps: int = 100
+    ema: float = 0.999
+    seed: int = 1
+
+
+class Trainer:
+    """Text encoder and UNet under training, their averages, and how far they are."""
+
+    def __init__(
+        self, plan: Plan, tokenizer: PreTrainedTokenizerFast, latents: torch.Tensor
+    ) -> None:
+        torch.manual_seed(plan.seed)  # the networks' first weights
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.plan = plan
+        self.tokenizer = tokenizer
+        unet = make_unet(latents.shape[1], (latents.shape[2], latents.shape[3]))
+        self.networks = torch.nn.ModuleDict(
+            {"unet": unet, "text_encoder": make_text_encoder(tokenizer)}
+        ).to(self.device)
+        self.average = copy.deepcopy(self.networks).requires_grad_(requires_grad=False)
+        self.optimiser = torch.optim.AdamW(
+            self.networks.parameters(), lr=plan.learning_rate, weight_decay=0.01, fused=True
+        )
+        self.signal, self.noise_level = _levels(self.device)
+        self.step = 0
+        self.losses: list[float] = []
+
+    def train_step(self, latents: torch.Tensor, captions: Sequence[str]) -> float:
+        """One optimiser step on (batch, channels, rows, columns) latents; returns the loss."""
+        generator = torch.Generator().manual_seed(self.plan.seed * 1_000_003 + self.step)
+        batch = len(latents)
+        # Stratified: every batch sees all noise levels, which calms the loss.
+        drawn = (torch.arange(batch) + torch.rand(batch, generator=generator)) / batch
+        timesteps = (drawn * 1000).long().clamp_max(999).to(self.device)
+        noise = torch.randn(latents.shape, generator=generator).to(self.device)
+        latents = latents.to(self.device)
+        signal = self.signal[timesteps][:, None, None, None]
+        noise_level = self.noise_level[timesteps][:, None, None, None]
+        tokens = self.tokenizer(
+            list(captions),
+            padding="max_length",
+            max_length=LONGEST_CAPTION,
+            truncation=True,
+            return_tensors="pt",
+        ).input_ids.to(self.device)
+        words = self.networks["text_encoder"](tokens).last_hidden_state
+        velocity = self.networks["unet"](
+            signal * latents + noise_level * noise, timesteps, words
+        ).sample
+        loss = torch.nn.functional.mse_loss(velocity, signal * noise - noise_level * latents)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._learning_rate()
+        self.optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.networks.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+        # A young average must forget the random start, so it begins short.
+        keep = min(self.plan.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for mean, now in zip(
+                self.average.parameters(), self.networks.parameters(), strict=True
+            ):
+                mean.lerp_(now, 1 - keep)
+        self.losses.append(float(loss))
+        return self.losses[-1]
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint; a power cut leaves the old one or the new one."""
+        part = path.with_suffix(".part")
+        torch.save(
+            {
+                "networks": self.networks.state_dict(),
+                "average": self.average.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "step": self.step,
+                "losses": self.losses,
+            },
+            part,
+        )
+        os.replace(part, path)
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint that ``save`` wrote."""
+        state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+        self.networks.load_state_dict(state["networks"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step = state["step"]
+        self.losses = state["losses"]
+
+    def _learning_rate(self) -> float:
+        warm = min(1.0, (self.step + 1) / self.plan.warm_up_steps)
+        left = 1.0 - self.step / self.plan.steps
+        # Down to zero along a cosine: the last steps settle.
+        return self.plan.learning_rate * warm * float(torch.sin(torch.tensor(left * 1.5708)) ** 2)
+
+
+def _levels(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """How much signal and how much noise each of the 1,000 timesteps has."""
+    cumulated = make_scheduler().alphas_cumprod.to(device)
+    return cumulated.sqrt(), (1.0 - cumulated).sqrt()
+
+
+def training_caption(words: Sequence[str], draw: random.Random) -> str:
+    """A caption as a producer might have said it: shuffled, shortened, sometimes empty."""
+    chance = draw.random()
+    if chance < EMPTY_CAPTIONS:
+        return ""
+    kept = [word for word in words[1:] if draw.random() < KEPT_WORDS]
+    if chance < EMPTY_CAPTIONS + BARE_CAPTIONS:
+        kept = []
+    kept.append(words[0])
+    draw.shuffle(kept)
+    return " ".join(kept[: LONGEST_CAPTION - 2])
+
+
+def prepare_data(data: Path, work: Path, seed: int) -> Dataset:
+    """The training set, rendered on the first call and read from ``work`` afterwards."""
+    cache = work / "dataset.pt"
+    if not cache.exists():
+        print("rendering the training set")
+        made = build_dataset(data, PROFILE, torch.Generator().manual_seed(seed))
+        part = cache.with_suffix(".part")
+        torch.save(
+            {"images": made.images, "captions": made.captions, "weights": made.weights}, part
+        )
+        os.replace(part, cache)
+    return Dataset(**torch.load(cache, weights_only=True))
+
+
+def fit_codec(dataset: Dataset, work: Path) -> PatchCodec:
+    """The codec, fitted on the first call and read from ``work`` afterwards."""
+    folder = work / "vae"
+    if not (folder / "config.json").exists():
+        print("fitting the codec")
+        PatchCodec.fit(dataset.images.float()).save_pretrained(folder)
+    return PatchCodec.from_pretrained(folder)  # type: ignore[no-any-return]
+
+
+def encode_all(codec: PatchCodec, images: torch.Tensor) -> torch.Tensor:
+    """(batch, channels, rows, columns) of all images."""
+    with torch.no_grad():
+        return torch.cat([codec.encode(p.float()).latent_dist.mean for p in images.split(256)])
+
+
+def train(data: Path, work: Path, out: Path, plan: Plan) -> None:
+    """Train to the plan's last step, then export."""
+    work.mkdir(parents=True, exist_ok=True)
+    dataset = prepare_data(data, work, plan.seed)
+    codec = fit_codec(dataset, work)
+    latents = encode_all(codec, dataset.images)
+    words = collect_words(dataset.captions)
+    captions = [caption_words(kind, caption, words) for kind, caption in dataset.captions]
+    trainer = Trainer(plan, make_tokenizer(model_words(words)), latents)
+    checkpoint = work / "checkpoint.pt"
+    if checkpoint.exists():
+        trainer.resume(checkpoint)
+    print(f"{len(latents)} images, {len(model_words(words))} words, step {trainer.step}", flush=True)
+    _run(trainer, latents, captions, dataset.weights, checkpoint)
+    export_trainer(trainer, codec, words, out)
+
+
+def export_trainer(trainer: Trainer, codec: PatchCodec, words: Words, out: Path) -> None:
+    """Write the averaged weights as a model folder."""
+    export(
+        out,
+        unet=trainer.average["unet"],
+        text_encoder=trainer.average["text_encoder"],
+        tokenizer=trainer.tokenizer,
+        scheduler=make_scheduler(),
+        codec=codec,
+        words=words,
+        profile=PROFILE,
+        losses=trainer.losses,
+        recipe=msgspec.to_builtins(trainer.plan),
+    )
+    print(f"wrote {out}")
+
+
+def _run(
+    trainer: Trainer,
+    latents: torch.Tensor,
+    captions: Sequence[Sequence[str]],
+    weights: torch.Tensor,
+    checkpoint: Path,
+) -> None:
+    started, first = time.monotonic(), trainer.step
+    while trainer.step < trainer.plan.steps:
+        # Drawn from the step alone, so that a resumed run sees what the unbroken one would.
+        generator = torch.Generator().manual_seed(trainer.plan.seed * 7_919 + trainer.step)
+        chosen = torch.multinomial(weights, trainer.plan.batch, True, generator=generator)  # noqa: FBT003
+        draw = random.Random(trainer.step)  # noqa: S311 - shuffles captions
+        said = [training_caption(captions[int(i)], draw) for i in chosen]
+        trainer.train_step(latents[chosen], said)
+        if trainer.step % CHECKPOINT_STEPS == 0:
+            trainer.save(checkpoint)
+        if trainer.step % 20 == 0:
+            recent = trainer.losses[-20:]
+            pace = (time.monotonic() - started) / (trainer.step - first)
+            print(
+                f"step {trainer.step}/{trainer.plan.steps} "
+                f"loss {sum(recent) / len(recent):.4f} {pace:.2f} s a step",
+                flush=True,
+            )
+
+
+def main() -> None:
+    """Read the command line and train."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--data", type=Path, required=True, help="recordings with a manifest.csv")
+    parser.add_argument("--work", type=Path, default=Path(".work/starter"), help="cache, checkpoints")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "weights")
+    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--batch", type=int, default=32)
+    arguments = parser.parse_args()
+    plan = Plan(steps=arguments.steps, batch=arguments.batch)
+    train(arguments.data, arguments.work, arguments.out, plan)
+
+
+if __name__ == "__main__":
+    main()

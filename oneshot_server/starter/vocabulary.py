@@ -1,0 +1,160 @@
+"""The starter's vocabulary: synonyms, words that mean nothing, words that exclude each other."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from oneshot_server.pipeline.prompt import Words, note_to_hertz, pitch_word, understand
+
+CLASS_PHRASES: Final[Mapping[str, str]] = {
+    "kick": "kick, kicks, kik, bd, bass drum, bassdrum, kick drum, kickdrum, kck, bombo",
+    "snare": "snare, snares, sd, snare drum, snaredrum, snr, sn",
+    "clap": "clap, claps, handclap, hand clap, hand claps, clp, cp",
+    "rim": "rim, rimshot, rim shot, side stick, sidestick, rim click, rs",
+    "closed_hat": "closed hat, closed hi hat, closed hi-hat, closed hihat, hat, hats, hh, hi hat, "
+    "hi-hat, hihat, hihats, hi-hats, chh, ch, closed_hat, hat closed, pedal hi-hat, pedal hat",
+    "open_hat": "open hat, open hi hat, open hi-hat, open hihat, ohh, oh, open_hat, hat open",
+    "tom": "tom, toms, tom tom, tom-tom, tomtom, floor tom, timpani, surdo",
+    "cowbell": "cowbell, cow bell, cb, cowbells",
+    "crash": "crash, crash cymbal, crashes, cymbals, splash cymbal, china cymbal",
+    "ride": "ride, ride cymbal, rides, ride bell",
+    "shaker": "shaker, shakers, maracas, cabasa, tambourine, shk, egg shaker",
+    "conga": "conga, congas, bongo, bongos, tabla, djembe, hand drum",
+    "perc": "perc, percussion, percussive, woodblock, wood block, claves, clave, guiro, agogo, "
+    "triangle, castanets",
+    "cymbal": "cymbal, china, splash, cym",
+    "zap": "zap, laser, lazer, lazergun, laser zap, pew",
+    "noise": "noise hit, noise, white noise, noise burst",
+    "bass": "bass, sub bass, fm bass, bass note, sub, 808 bass, reese",
+    "pluck": "pluck, plucked, plucks, guitar, harp, koto, banjo, sitar, pizzicato",
+    "stab": "stab, stabs, chord, chord stab, orchestra hit, hit",
+    "pad": "pad, pads, drone, ambient pad, ambience",
+    "keys": "keys, piano, organ, rhodes, ep, clavinet, harpsichord, electric piano, keyboard",
+    "lead": "lead, synth lead, leads",
+    "brass": "brass, trumpet, trombone, horn, horns, tuba",
+    "wind": "wind, flute, sax, clarinet, oboe, woodwind, recorder, whistle",
+    "strings": "strings, violin, viola, cello, string section, fiddle",
+    "mallet": "mallet, mallets, marimba, xylophone, vibraphone, vibes, glockenspiel, kalimba",
+    "bell": "bell, bells, chime, chimes, tubular bells",
+    "vocal": "vocal, vocals, voice, voices, choir, vox",
+    "fx": "fx, effect, effects, sfx, sound effect, whoosh, sweep, riser, impact, glitch, blip, pop",
+}
+"""The starter's classes, each with the phrases that name it."""
+
+SYNONYMS: Final[Mapping[str, str]] = {
+    "short": "short, tight, staccato, clipped, snappy short",
+    "long": "long, sustained, lasting, ringing",
+    "bright": "bright, brilliant, crisp, sharp, shiny, airy, sparkly, sizzling, sizzly",
+    "dark": "dark, dull, muffled, warm, dusty, mellow",
+    "deep": "deep, subby, low end",
+    "punchy": "punchy, punch, hard hitting, knocking, thumpy, fat, phat",
+    "clicky": "clicky, click, clicking",
+    "noisy": "noisy, hissy, gritty noise, hissing",
+    "electronic": "electronic, electro, digital, analog, analogue, synthetic, drum machine, "
+    "techno, house, edm",
+    "tr-808": "tr-808, 808, tr808, tr 808, trap, eight oh eight",
+    "acoustic": "acoustic, real, natural, live, organic, unplugged",
+    "metallic": "metallic, metal, tinny, clanging",
+    "distorted": "distorted, dirty, overdriven, crunchy, saturated, driven, distortion, overdrive",
+    "roomy": "roomy, room, reverb, reverberant, ambient room, spacious, wet",
+    "dry": "dry, dead, close",
+    "soft": "soft, gentle, quiet, ghost",
+    "hard": "hard, loud, aggressive, strong",
+    "lofi": "lofi, lo-fi, lo fi, low fi, crushed, bitcrushed, 8-bit, vintage, retro, old school",
+    "low": "low, lower",
+    "high": "high, higher",
+    "mid": "mid, middle, medium",
+    "synth": "synth, synthesizer, synthesiser",
+    "snappy": "snappy, snap, cracking, crack",
+    "muted": "muted, damped, choked, mute",
+}
+"""Words of the captions, each with what else producers say for it."""
+
+MEANINGLESS: Final = (
+    "a an the and with of in on for to some any very really quite more my your one shot one-shot "
+    "oneshot oneshots sample samples sound sounds drum drums note velocity style hit-type nice good "
+    "cool please make me give new another like type kind section number beat"
+)
+"""Words that say nothing about a sound: dropped without a remark."""
+
+EXCLUSIVE: Final = (
+    ("short", "long"),
+    ("bright", "dark"),
+    ("deep", "high", "low", "mid"),
+    ("electronic", "acoustic"),
+    ("soft", "hard"),
+    ("roomy", "dry"),
+    ("noisy", "clean"),
+    ("acoustic", "tr-808"),
+    ("acoustic", "synth"),
+)
+
+RAREST_WORD: Final = 3
+"""A word must stand in this many captions to be learnt."""
+
+
+def collect_words(captions: Sequence[tuple[str, str]], *, per_class: int = 200) -> Words:
+    """Build the vocabulary from the training captions.
+
+    Args:
+        captions: (class, caption) of every training sound.
+        per_class: captions kept for each class to fill in bare prompts, spread over all of them.
+
+    Returns:
+        The vocabulary; classes are those of ``CLASS_PHRASES``.
+
+    Raises:
+        KeyError: a class that ``CLASS_PHRASES`` does not name.
+    """
+    phrases: dict[str, tuple[str, ...]] = {word: () for word in MEANINGLESS.split()}
+    counts = Counter(word for _, caption in captions for word in plain_words(caption))
+    for word, count in counts.items():
+        if count >= RAREST_WORD and len(word) > 1 and word not in phrases:
+            phrases[word] = (word,)
+    for target, text in (*SYNONYMS.items(), *CLASS_PHRASES.items()):
+        if target in SYNONYMS and counts[target] < RAREST_WORD:
+            continue  # a word that no caption teaches would be swallowed
+        for phrase in text.split(", "):
+            phrases[phrase] = (target,)
+    words = Words(
+        classes=tuple(CLASS_PHRASES), phrases=phrases, exclusive=EXCLUSIVE, captions={}
+    )
+    grouped: dict[str, list[tuple[str, ...]]] = {name: [] for name in CLASS_PHRASES}
+    for name, caption in captions:
+        grouped[name].append(caption_words(name, caption, words)[1:])
+    return Words(
+        classes=words.classes,
+        phrases=phrases,
+        exclusive=EXCLUSIVE,
+        captions={name: _spread(found, per_class) for name, found in grouped.items() if found},
+    )
+
+
+def caption_words(name: str, caption: str, words: Words) -> tuple[str, ...]:
+    """A training caption in the model's words, the class first and no other class behind it."""
+    understood = understand(caption, words).words
+    return (name, *(word for word in understood if word not in words.classes))
+
+
+def plain_words(caption: str) -> Iterable[str]:
+    """The caption's own words; notes and numbers left out, as pitches have words of their own."""
+    for word in re.findall(r"[a-z][a-z0-9-]*", caption.lower()):
+        if note_to_hertz(word) is None and word != "hz":
+            yield word
+
+
+def pitch_words() -> tuple[str, ...]:
+    """Every word that ``pitch_word`` can return, from low to high."""
+    return tuple(dict.fromkeys(pitch_word(32.0 * 2 ** (step / 8)) for step in range(8 * 8 + 1)))
+
+
+def model_words(words: Words) -> tuple[str, ...]:
+    """Everything the text encoder has an embedding for, in a fixed order."""
+    targets = {target for found in words.phrases.values() for target in found}
+    return tuple(sorted(targets | set(words.classes))) + pitch_words()
+
+
+def _spread(captions: Sequence[tuple[str, ...]], most: int) -> tuple[tuple[str, ...], ...]:
+    step = max(1, len(captions) / most)
+    return tuple(captions[int(i * step)] for i in range(min(most, len(captions))))
