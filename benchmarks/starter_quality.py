@@ -68,6 +68,7 @@ class Sounds:
     kits: np.ndarray
 
     def where(self, mask: np.ndarray) -> "Sounds":
+        """Those that the mask is true of."""
         chosen = np.flatnonzero(mask)
         return Sounds(
             waveforms=[self.waveforms[i] for i in chosen],
@@ -103,7 +104,10 @@ def recordings(data: Path, profile: MelProfile) -> Sounds:
     """The recordings of the drum classes, finished as renders are."""
     chosen = [r for r in read_manifest(data) if r.kind in PROMPTS]
     return measure(
-        [finish(load_waveform(r.path, profile), profile.sample_rate, FinishOptions()) for r in chosen],
+        [
+            finish(load_waveform(r.path, profile), profile.sample_rate, FinishOptions())
+            for r in chosen
+        ],
         [r.kind for r in chosen],
         [r.kit for r in chosen],
         profile,
@@ -239,7 +243,8 @@ def main() -> None:
             f"{named_made[kind]:8.2f} {spread_made[kind] / spread_real[kind]:10.2f}"
         )
     diversity = {kind: spread_made[kind] / spread_real[kind] for kind in PROMPTS}
-    print(f"{'mean':12} {'':10} {_mean(named_real):12.2f} {_mean(named_made):8.2f} {_mean(diversity):10.2f}")
+    means = [_mean(values) for values in (named_real, named_made, diversity)]
+    print(f"{'mean':12} {'':10} {means[0]:12.2f} {means[1]:8.2f} {means[2]:10.2f}")
     ratio = frechet(made, unseen, space) / frechet(trained, unseen, space)
     print(f"Fréchet ratio to unseen kits (the trained kits' own = 1): {ratio:.2f}")
     print(f"copies of training recordings: {copies(made, trained):.1%}")

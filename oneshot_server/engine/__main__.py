@@ -6,10 +6,9 @@ import os
 import sys
 import threading
 import time
-import warnings
 from pathlib import Path
 from queue import SimpleQueue
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from oneshot_server.engine.messages import (
     Cancel,
@@ -24,7 +23,10 @@ from oneshot_server.engine.messages import (
     encode,
     read_to_engine,
 )
-from oneshot_server.errors import ModelError, OneshotError, RenderCancelledError
+from oneshot_server.errors import ErrorCode, ModelError, OneshotError, RenderCancelledError
+
+if TYPE_CHECKING:  # it needs torch, which is slow to load and not needed to begin listening
+    from oneshot_server.engine.render_job import JobRenderer
 
 PROGRESS_SECONDS: Final = 0.1
 
@@ -97,7 +99,7 @@ def serve(model: Path, device: str, threads: int, max_batch: int, connection: Co
         render(connection.next_job(), renderer, connection)
 
 
-def render(job: Render, renderer: "JobRenderer", connection: Connection) -> None:  # noqa: F821
+def render(job: Render, renderer: "JobRenderer", connection: Connection) -> None:
     """Render one job; whatever happens, exactly one last answer is sent."""
     answer: Message
     try:
@@ -107,7 +109,7 @@ def render(job: Render, renderer: "JobRenderer", connection: Connection) -> None
         answer = RenderCancelled(job=job.job)
     except OneshotError as error:
         answer = RenderFailed(job=job.job, code=error.code, text=str(error))
-    except Exception as error:  # noqa: BLE001 - the outer loop: one job's fault ends that job alone
+    except Exception as error:  # the outer loop: one job's fault ends that job alone
         logging.getLogger(__name__).exception("job %s", job.job)
         answer = RenderFailed(
             job=job.job, code=ErrorCode.ENGINE_FAILED, text=f"{type(error).__name__}: {error}"

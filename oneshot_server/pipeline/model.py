@@ -6,9 +6,13 @@ from typing import Any
 
 import msgspec
 import torch
+from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from transformers import AutoTokenizer, CLIPTextModel
 
 from oneshot_server.errors import ModelError
 from oneshot_server.pipeline.model_folder import ModelCard, hash_model, read_card, read_words
+from oneshot_server.pipeline.patch_codec import PatchCodec
 from oneshot_server.pipeline.prompt import Words
 
 
@@ -78,25 +82,21 @@ def load_model(folder: Path, device: torch.device) -> Model:
     card = read_card(folder)
     words = read_words(folder)
     digest = hash_model(folder)
-    # Diffusers takes seconds to import, and only the engine ever needs it.
-    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
-    from transformers import AutoTokenizer, CLIPTextModel
-
     scheduler_config = _config(folder / "scheduler" / "scheduler_config.json")
     vae_class = _config(folder / "vae" / "config.json").get("_class_name")
-    if vae_class == "PatchCodec":
-        from oneshot_server.pipeline.patch_codec import PatchCodec as Vae
-    elif vae_class == "AutoencoderKL":
-        from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL as Vae
-    else:
+    vae_kinds = {"PatchCodec": PatchCodec, "AutoencoderKL": AutoencoderKL}
+    if vae_class not in vae_kinds:
         raise ModelError(
             f"{folder / 'vae' / 'config.json'}: _class_name = {vae_class!r}, "
-            'expected "PatchCodec" or "AutoencoderKL"'
+            f"expected one of {', '.join(vae_kinds)}"
         )
     try:
         parts = {
             name: kind.from_pretrained(
-                folder / name, local_files_only=True, use_safetensors=True, torch_dtype=torch.float32
+                folder / name,
+                local_files_only=True,
+                use_safetensors=True,
+                torch_dtype=torch.float32,
             )
             .eval()
             .requires_grad_(requires_grad=False)
@@ -104,7 +104,7 @@ def load_model(folder: Path, device: torch.device) -> Model:
             for name, kind in (
                 ("unet", UNet2DConditionModel),
                 ("text_encoder", CLIPTextModel),
-                ("vae", Vae),
+                ("vae", vae_kinds[vae_class]),
             )
         }
         tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)

@@ -16,7 +16,7 @@ from diffusers.models.modeling_utils import ModelMixin
 
 @dataclass(frozen=True)
 class Latents:
-    """A distribution without spread: the projection itself. Shape (batch, channels, rows, columns)."""
+    """A distribution without spread: the projection, (batch, channels, rows, columns)."""
 
     mean: torch.Tensor
 
@@ -59,7 +59,7 @@ class PatchCodec(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is
         synthesis: (columns, channels, patch_mels * width), latent to image.
     """
 
-    @register_to_config
+    @register_to_config  # type: ignore[untyped-decorator]
     def __init__(
         self,
         *,
@@ -99,30 +99,34 @@ class PatchCodec(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is
         patches = codec._cut(images)
         reference: torch.Tensor | None = None
         for column, width in enumerate(codec.config.patch_frames):
-            of_column = patches[:, :, column]
+            of_column = patches[:, :, column].unflatten(2, (codec.config.patch_mels, -1))
+            of_column = of_column[..., :width].flatten(2).double()  # without the padding
             mean = of_column.mean(dim=0)
-            centred = (of_column - mean).reshape(-1, of_column.shape[-1])
-            covariance = centred.T @ centred / len(centred)
-            variances, directions = torch.linalg.eigh(covariance)
+            centred = (of_column - mean).flatten(0, 1)
+            variances, directions = torch.linalg.eigh(centred.T @ centred / len(centred))
             basis = directions.flip(1)[:, :latent_channels].T
             deviations = variances.flip(0)[:latent_channels].clamp_min(1e-12).sqrt()
             # Neighbouring columns should mean the same by the same channel, as a convolution
             # expects: turn each component's sign to agree with the column before.
-            shape = basis.reshape(latent_channels, codec.config.patch_mels, -1)[:, :, :width]
-            shape = torch.nn.functional.interpolate(shape, size=16, mode="linear")
+            shape = basis.unflatten(1, (codec.config.patch_mels, width))
+            stretched = torch.nn.functional.interpolate(shape, size=16, mode="linear")
             if reference is not None:
-                agrees = (shape * reference).sum(dim=(1, 2)).sign()
+                agrees = (stretched * reference).sum(dim=(1, 2)).sign()
                 agrees[agrees == 0] = 1
-                basis, shape = basis * agrees[:, None], shape * agrees[:, None, None]
-            reference = shape
+                shape, stretched = shape * agrees[:, None, None], stretched * agrees[:, None, None]
+            reference = stretched
             scale = deviations[:, None] ** whitening
-            codec.mean[column] = mean
-            codec.analysis[column] = basis / scale
-            codec.synthesis[column] = basis * scale
+            padding = (0, max(codec.config.patch_frames) - width)
+            padded = torch.nn.functional.pad(shape, padding).flatten(1)
+            codec.analysis[column] = padded / scale
+            codec.synthesis[column] = padded * scale
+            codec.mean[column] = torch.nn.functional.pad(
+                mean.unflatten(1, (codec.config.patch_mels, width)), padding
+            ).flatten(1)
         deviation = codec.encode(images).latent_dist.mean.std()
         codec.analysis /= deviation
         codec.synthesis *= deviation
-        return codec
+        return codec  # type: ignore[no-any-return]  # diffusers is untyped
 
     def encode(self, images: torch.Tensor) -> Encoded:
         """Project images on the components.
@@ -142,7 +146,7 @@ class PatchCodec(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is
         return Decoded(self._join(patches + self.mean.transpose(0, 1)).clamp(-1.0, 1.0))
 
     def _cut(self, images: torch.Tensor) -> torch.Tensor:
-        """(batch, 1, mels, frames) to (batch, rows, columns, patch_mels * width), narrow ones padded."""
+        """(batch, 1, mels, frames) to (batch, rows, columns, patch_mels * width), padded."""
         batch, width = images.shape[0], max(self.config.patch_frames)
         strips = images.reshape(batch, self.config.rows, self.config.patch_mels, -1)
         return torch.stack(

@@ -86,9 +86,7 @@ def understand(prompt: str, words: Words) -> Understood:
             token = tokens[position]
             position += 1
             hertz = _HERTZ.fullmatch(token)
-            pitch = (
-                float(hertz[1]) * (1000 if hertz[2] else 1) if hertz else note_to_hertz(token)
-            )
+            pitch = float(hertz[1]) * (1000 if hertz[2] else 1) if hertz else note_to_hertz(token)
             if pitch is not None:
                 known.append(pitch_word(pitch))
             else:
@@ -114,7 +112,9 @@ def complete(said: tuple[str, ...], words: Words, *, seed: int) -> tuple[str, ..
         chosen: tuple[str, ...] = ()
     else:
         # "short, bright": any class has such sounds; take one that has most of the words.
-        pairs = [(name, caption) for name, captions in words.captions.items() for caption in captions]
+        pairs = [
+            (name, caption) for name, captions in words.captions.items() for caption in captions
+        ]
         best = max((len(set(said) & set(caption)) for _, caption in pairs), default=0)
         pairs = [pair for pair in pairs if len(set(said) & set(pair[1])) == best]
         if not pairs:

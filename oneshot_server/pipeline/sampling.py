@@ -82,7 +82,7 @@ def noise_to_latents(
         else:
             predicted = model.unet(scaled, timestep, embeddings).sample
         latents = scheduler.step(predicted, timestep, latents).prev_sample
-    return latents
+    return torch.as_tensor(latents)
 
 
 def make_scheduler(model: Model) -> Any:  # noqa: ANN401 - diffusers is untyped

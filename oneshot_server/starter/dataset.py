@@ -1,4 +1,4 @@
-"""The starter's training set: recorded one-shots and synthesised ones as mel images with captions."""
+"""The starter's training set: recorded and synthesised one-shots as images with captions."""
 
 import csv
 from collections import Counter
@@ -36,7 +36,19 @@ VARIANTS: Final = 5
 
 SYNTHESISED_PER_KIND: Final = 512
 DRUMS: Final = frozenset(
-    "kick snare clap rim closed_hat open_hat tom cowbell crash ride shaker".split()
+    [
+        "kick",
+        "snare",
+        "clap",
+        "rim",
+        "closed_hat",
+        "open_hat",
+        "tom",
+        "cowbell",
+        "crash",
+        "ride",
+        "shaker",
+    ]
 )
 SYNTHESISED_SHARE: Final = 0.4
 CLASS_BALANCE: Final = 0.6

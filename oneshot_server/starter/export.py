@@ -23,10 +23,10 @@ GUIDANCE_TO: Final = 0.2
 def export(
     folder: Path,
     *,
-    unet: torch.nn.Module,
-    text_encoder: torch.nn.Module,
-    tokenizer: Any,  # noqa: ANN401 - transformers' tokenizers share no typed base
-    scheduler: Any,  # noqa: ANN401 - nor do diffusers' schedulers
+    unet: Any,  # noqa: ANN401 - diffusers and transformers are untyped
+    text_encoder: Any,  # noqa: ANN401
+    tokenizer: Any,  # noqa: ANN401
+    scheduler: Any,  # noqa: ANN401
     codec: PatchCodec,
     words: Words,
     profile: MelProfile,

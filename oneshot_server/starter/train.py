@@ -7,7 +7,6 @@ from the last checkpoint.
 
 import argparse
 import copy
-import os
 import random
 import time
 from collections.abc import Sequence
@@ -122,7 +121,7 @@ class Trainer:
                 self.average.parameters(), self.networks.parameters(), strict=True
             ):
                 mean.lerp_(now, 1 - keep)
-        self.losses.append(float(loss))
+        self.losses.append(loss.item())
         return self.losses[-1]
 
     def save(self, path: Path) -> None:
@@ -138,7 +137,7 @@ class Trainer:
             },
             part,
         )
-        os.replace(part, path)
+        part.replace(path)
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint that ``save`` wrote."""
@@ -185,7 +184,7 @@ def prepare_data(data: Path, work: Path, seed: int) -> Dataset:
         torch.save(
             {"images": made.images, "captions": made.captions, "weights": made.weights}, part
         )
-        os.replace(part, cache)
+        part.replace(cache)
     return Dataset(**torch.load(cache, weights_only=True))
 
 
@@ -216,7 +215,9 @@ def train(data: Path, work: Path, out: Path, plan: Plan) -> None:
     checkpoint = work / "checkpoint.pt"
     if checkpoint.exists():
         trainer.resume(checkpoint)
-    print(f"{len(latents)} images, {len(model_words(words))} words, step {trainer.step}", flush=True)
+    print(
+        f"{len(latents)} images, {len(model_words(words))} words, step {trainer.step}", flush=True
+    )
     _run(trainer, latents, captions, dataset.weights, checkpoint)
     export_trainer(trainer, codec, words, out)
 
@@ -249,7 +250,9 @@ def _run(
     while trainer.step < trainer.plan.steps:
         # Drawn from the step alone, so that a resumed run sees what the unbroken one would.
         generator = torch.Generator().manual_seed(trainer.plan.seed * 7_919 + trainer.step)
-        chosen = torch.multinomial(weights, trainer.plan.batch, True, generator=generator)  # noqa: FBT003
+        chosen = torch.multinomial(
+            weights, trainer.plan.batch, replacement=True, generator=generator
+        )
         draw = random.Random(trainer.step)  # noqa: S311 - shuffles captions
         said = [training_caption(captions[int(i)], draw) for i in chosen]
         trainer.train_step(latents[chosen], said)
@@ -269,7 +272,9 @@ def main() -> None:
     """Read the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--data", type=Path, required=True, help="recordings with a manifest.csv")
-    parser.add_argument("--work", type=Path, default=Path(".work/starter"), help="cache, checkpoints")
+    parser.add_argument(
+        "--work", type=Path, default=Path(".work/starter"), help="cache, checkpoints"
+    )
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "weights")
     parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--batch", type=int, default=32)

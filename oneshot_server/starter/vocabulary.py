@@ -1,7 +1,7 @@
 """The starter's vocabulary: synonyms, words that mean nothing, words that exclude each other."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
@@ -73,8 +73,8 @@ SYNONYMS: Final[Mapping[str, str]] = {
 
 MEANINGLESS: Final = (
     "a an the and with of in on for to some any very really quite more my your one shot one-shot "
-    "oneshot oneshots sample samples sound sounds drum drums note velocity style hit-type nice good "
-    "cool please make me give new another like type kind section number beat"
+    "oneshot oneshots sample samples sound sounds drum drums note velocity style hit-type nice "
+    "good cool please make me give new another like type kind section number beat"
 )
 """Words that say nothing about a sound: dropped without a remark."""
 
@@ -103,11 +103,8 @@ def collect_words(captions: Sequence[tuple[str, str]], *, per_class: int = 200) 
 
     Returns:
         The vocabulary; classes are those of ``CLASS_PHRASES``.
-
-    Raises:
-        KeyError: a class that ``CLASS_PHRASES`` does not name.
     """
-    phrases: dict[str, tuple[str, ...]] = {word: () for word in MEANINGLESS.split()}
+    phrases: dict[str, tuple[str, ...]] = dict.fromkeys(MEANINGLESS.split(), ())
     counts = Counter(word for _, caption in captions for word in plain_words(caption))
     for word, count in counts.items():
         if count >= RAREST_WORD and len(word) > 1 and word not in phrases:
@@ -117,17 +114,15 @@ def collect_words(captions: Sequence[tuple[str, str]], *, per_class: int = 200) 
             continue  # a word that no caption teaches would be swallowed
         for phrase in text.split(", "):
             phrases[phrase] = (target,)
-    words = Words(
-        classes=tuple(CLASS_PHRASES), phrases=phrases, exclusive=EXCLUSIVE, captions={}
-    )
-    grouped: dict[str, list[tuple[str, ...]]] = {name: [] for name in CLASS_PHRASES}
+    words = Words(classes=tuple(CLASS_PHRASES), phrases=phrases, exclusive=EXCLUSIVE, captions={})
+    grouped: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     for name, caption in captions:
         grouped[name].append(caption_words(name, caption, words)[1:])
     return Words(
         classes=words.classes,
         phrases=phrases,
         exclusive=EXCLUSIVE,
-        captions={name: _spread(found, per_class) for name, found in grouped.items() if found},
+        captions={name: _spread(grouped[name], per_class) for name in sorted(grouped)},
     )
 
 

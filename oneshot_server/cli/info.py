@@ -1,0 +1,61 @@
+"""``oneshot info``: the recipe inside a WAV."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from oneshot_server.cli.options import JsonOption
+from oneshot_server.cli.output import print_json, printable
+from oneshot_server.domain.recipe import Recipe
+from oneshot_server.errors import MetadataError
+
+
+def info(
+    files: Annotated[list[Path], typer.Argument(help="WAV files", show_default=False)],
+    *,
+    json: JsonOption = False,
+) -> None:
+    """Show how sounds were made."""
+    import msgspec
+
+    from oneshot_server.library.wav_metadata import read_recipe
+
+    failed = False
+    for number, file in enumerate(files):
+        try:
+            recipe = read_recipe(file)
+        except MetadataError as error:
+            failed = True
+            typer.echo(f"oneshot: {printable(str(error))}", err=True)
+            continue
+        if json:
+            print_json({"path": str(file), "recipe": msgspec.to_builtins(recipe)})
+        else:
+            typer.echo("\n" * (number > 0) + describe(file, recipe))
+    if failed:
+        raise typer.Exit(1)
+
+
+def describe(file: Path, recipe: Recipe) -> str:
+    """A recipe as lines of name and value."""
+    batch, finish = recipe.batch, recipe.finish
+    level = f"{finish.lufs:g} LUFS" if finish.level == "lufs" else f"{finish.peak_db:g} dB peak"
+    profile = recipe.profile
+    lines = {
+        "prompt": recipe.prompt,
+        "told": recipe.caption,
+        "negative": recipe.negative,
+        "seed": str(recipe.seed),
+        "sampler": f"{recipe.sampler}, {recipe.steps} steps, guidance {recipe.guidance:g}",
+        "loras": ", ".join(f"{lora.name}:{lora.weight:g}" for lora in recipe.loras),
+        "model": f"{recipe.model} {recipe.model_hash[:12]}",
+        "profile": f"{profile.name}, {profile.mels} mels, {profile.sample_rate} Hz",
+        "finish": f"{level}, tail at {finish.tail_db:g} dB, {recipe.subtype}",
+        "batch": f"sound {batch.index + 1} of {len(batch.seeds)}",
+        "parent": recipe.parent or "",
+        "made by": f"{recipe.software}, {recipe.platform}",
+        "again": f'oneshot render --like "{file}"',
+    }
+    shown = (f"  {name:<9}{printable(value)}" for name, value in lines.items() if value)
+    return "\n".join([printable(str(file)), *shown])

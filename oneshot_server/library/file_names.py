@@ -1,0 +1,48 @@
+"""File names made from what a producer types."""
+
+import unicodedata
+from collections.abc import Iterator
+from itertools import count
+from typing import Final
+
+from oneshot_server.errors import ForbiddenError
+
+LONGEST_CHARACTERS: Final = 40
+LONGEST_BYTES: Final = 120  # of UTF-8; a whole name must stay under 255, and under 143 on eCryptfs
+NAMELESS: Final = "sound"
+# Separators and what Windows gives a meaning, so that a folder can move between machines.
+FORBIDDEN: Final = frozenset('/\\:*?"<>|')
+
+
+def prompt_to_words(prompt: str) -> str:
+    """A prompt as the beginning of a file name: letters and digits of any script, and ``_``."""
+    characters: list[str] = []
+    for character in unicodedata.normalize("NFC", prompt.lower()):
+        after_a_letter = bool(characters) and characters[-1] != "_"
+        # Marks are the vowels of many scripts; one that follows no letter stands for nothing.
+        mark = after_a_letter and unicodedata.category(character).startswith("M")
+        if character.isalnum() or mark:
+            characters.append(character)
+        elif after_a_letter:
+            characters.append("_")
+    words = "".join(characters[:LONGEST_CHARACTERS])
+    return words.encode()[:LONGEST_BYTES].decode(errors="ignore").strip("_") or NAMELESS
+
+
+def numbered(name: str) -> Iterator[str]:
+    """``kick_7.wav``, ``kick_7-2.wav``, ``kick_7-3.wav`` and so on, for ever."""
+    yield name
+    stem, dot, suffix = name.rpartition(".")
+    for number in count(2):
+        yield f"{stem}-{number}{dot}{suffix}"
+
+
+def check_file_name(name: str) -> None:
+    """Refuse a name that is not just the name of a visible file in a folder.
+
+    Raises:
+        ForbiddenError: a path, a hidden file, or characters that some system cannot store.
+    """
+    plain = name.isprintable() and not FORBIDDEN.intersection(name)
+    if not plain or not name.strip(". ") or name.startswith(".") or len(name.encode()) > 255:
+        raise ForbiddenError(f"{name[:60]!r} is no name for a file, expected one like kick_7.wav")

@@ -1,0 +1,120 @@
+"""The home: one folder with everything that a daemon owns."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from oneshot_server.errors import AlreadyRunningError, ForbiddenError
+from oneshot_server.library.lock_file import LockedError, lock_file, read_locked
+from oneshot_server.settings import default_toml, home_from_environment
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where a daemon keeps its things.
+
+    Attributes:
+        root: the folder; absolute.
+    """
+
+    root: Path
+
+    @property
+    def samples(self) -> Path:
+        """Where the sounds appear, unless ``samples.folder`` says otherwise."""
+        return self.root / "samples"
+
+    @property
+    def datasets(self) -> Path:
+        """A folder of one's own sounds in here becomes a LoRA."""
+        return self.root / "datasets"
+
+    @property
+    def models(self) -> Path:
+        """Base models, a folder each."""
+        return self.root / "models"
+
+    @property
+    def loras(self) -> Path:
+        """LoRAs that were trained or put here."""
+        return self.root / "loras"
+
+    @property
+    def config(self) -> Path:
+        """The settings."""
+        return self.root / "config.toml"
+
+    @property
+    def database(self) -> Path:
+        """The job journal and the library's index."""
+        return self.root / "oneshot.sqlite3"
+
+    @property
+    def logs(self) -> Path:
+        """The daemon's logs."""
+        return self.root / "logs"
+
+    @property
+    def lock_path(self) -> Path:
+        """Held by the daemon that runs here."""
+        return self.root / ".lock"
+
+    def samples_folder(self, configured: str) -> Path:
+        """What ``samples.folder`` means: empty is the home's own, relative begins here."""
+        return self.root / Path(configured).expanduser() if configured else self.samples
+
+    def create(self) -> None:
+        """Make what is missing of the folders and ``config.toml``; never touch what is there.
+
+        Raises:
+            ForbiddenError: it cannot be made; the text names the folder and what to do.
+        """
+        try:
+            for folder in (self.root, self.samples, self.datasets, self.models, self.loras):
+                folder.mkdir(parents=True, exist_ok=True)
+            self.logs.mkdir(exist_ok=True)
+            if not self.config.exists():
+                with self.config.open("x", encoding="utf-8") as file:
+                    file.write(default_toml())
+        except FileExistsError as error:
+            if Path(error.filename) != self.config:  # else another start was a moment earlier
+                raise ForbiddenError(
+                    f"{error.filename} is a file, expected a folder: move it away, "
+                    "or choose another home with --home"
+                ) from None
+        except OSError as error:
+            raise ForbiddenError(
+                f"the home {self.root} cannot be made: {error.strerror}. "
+                "Give it the rights, or choose another with --home or ONESHOT_HOME"
+            ) from None
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold this home; the system lets go of it when the process ends, however it ends.
+
+        Raises:
+            AlreadyRunningError: another daemon has it.
+            ForbiddenError: the lock file cannot be written.
+        """
+        try:
+            with lock_file(self.lock_path):
+                yield
+        except LockedError as locked:
+            raise AlreadyRunningError(
+                f"a daemon is running already in {self.root} (process {locked.pid or 'unknown'}): "
+                "stop it, or give this one a home of its own with --home"
+            ) from None
+
+    def running_pid(self) -> int | None:
+        """Process number of the daemon that runs here, 0 if untold; ``None`` without one."""
+        return read_locked(self.lock_path)
+
+
+def resolve_home(option: Path | None) -> Home:
+    """The home by ``--home``, else by ``ONESHOT_HOME``, else ``Oneshot`` in the music folder."""
+    named = option or home_from_environment()
+    root = Path(named) if named else platformdirs.user_music_path() / "Oneshot"
+    return Home(root.expanduser().absolute())

@@ -1,0 +1,107 @@
+"""An exclusive lock on a file, held by a process and let go by the system when that ends."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from oneshot_server.errors import ForbiddenError
+
+PID_BYTES: Final = 20
+# Windows keeps others from reading what is locked, so the lock lies behind the process number.
+LOCKED_BYTE: Final = 1024
+# ``read_locked`` holds the lock for a moment; a daemon that starts just then must not give up.
+TRIES: Final = 3
+PAUSE_SECONDS: Final = 0.03
+
+
+class LockedError(Exception):
+    """Another process holds the lock.
+
+    Attributes:
+        pid: of that process; 0 if the file does not say.
+    """
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(f"locked by process {pid}")
+        self.pid = pid
+
+
+@contextmanager
+def lock_file(path: Path) -> Iterator[None]:
+    """Hold a lock on a file; the file stays, for removing it would race with the next holder.
+
+    Raises:
+        LockedError: another process has it.
+        ForbiddenError: the file cannot be opened or locked.
+    """
+    try:
+        # No mode of open() reads and writes, creates the file and leaves what is in it.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise ForbiddenError(f"{path} cannot be written: {error.strerror}") from None
+    try:
+        _lock(descriptor, path)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        yield
+        os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def read_locked(path: Path) -> int | None:
+    """Process number of the holder, 0 if unknown; ``None`` if nobody holds the lock."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        return None if _try_lock(descriptor) else _read_pid(descriptor)
+    except OSError:  # a file system without locks
+        return None
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    try:
+        for _ in range(TRIES):
+            if _try_lock(descriptor):
+                return
+            time.sleep(PAUSE_SECONDS)
+    except OSError as error:
+        raise ForbiddenError(f"{path} cannot be locked: {error.strerror}") from None
+    raise LockedError(_read_pid(descriptor))
+
+
+def _read_pid(descriptor: int) -> int:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    text = os.read(descriptor, PID_BYTES)
+    return int(text) if text.isdigit() else 0
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> bool:
+        os.lseek(descriptor, LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        finally:
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        return True
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> bool:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True

@@ -1,0 +1,41 @@
+"""Samples to the bytes of a WAV file; the same samples always give the same bytes."""
+
+from io import BytesIO
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from oneshot_server.library.riff import assemble, walk
+
+SUBTYPES: Final = ("PCM_16", "PCM_24", "FLOAT")
+PEAK_CHUNK: Final = b"PEAK"
+
+
+def encode_wav(waveform: npt.NDArray[Any], sample_rate: int, subtype: str) -> bytes:
+    """Encode a sound.
+
+    Args:
+        waveform: (samples,) or (samples, channels), -1 to 1.
+        sample_rate: Hz.
+        subtype: ``PCM_16``, ``PCM_24`` or ``FLOAT``.
+
+    Raises:
+        ValueError: another shape or subtype, or samples that are not finite.
+    """
+    if subtype not in SUBTYPES:
+        raise ValueError(f"subtype = {subtype!r}, expected one of {', '.join(SUBTYPES)}")
+    if waveform.ndim not in (1, 2) or 0 in waveform.shape:
+        raise ValueError(f"shape = {waveform.shape}, expected (samples,) or (samples, channels)")
+    if not np.isfinite(waveform).all():
+        raise ValueError("NaN or infinite samples, expected finite ones")
+    stream = BytesIO()
+    soundfile.write(stream, waveform, sample_rate, format="WAV", subtype=subtype)
+    wav = stream.getvalue()
+    # libsndfile writes the time of day into the PEAK chunk of float files.
+    return assemble(
+        (chunk.id, wav[chunk.start : chunk.start + chunk.size])
+        for chunk in walk(stream)
+        if chunk.id != PEAK_CHUNK
+    )

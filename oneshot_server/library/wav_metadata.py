@@ -1,0 +1,120 @@
+"""The recipe inside a WAV: a chunk of its own, and tags that DAWs and file managers show.
+
+The recipe is JSON in a chunk ``OSHT``; title, software and comment are in a standard ``LIST``
+chunk. Both follow the audio, so that samplers that expect it right after the format find it there.
+"""
+
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import msgspec
+
+from oneshot_server.domain import parameters
+from oneshot_server.domain.recipe import Recipe
+from oneshot_server.errors import BadArgumentsError, MetadataError
+from oneshot_server.library.riff import CHUNK, assemble, read_content, walk
+
+RECIPE_CHUNK: Final = b"OSHT"
+LIST_CHUNK: Final = b"LIST"
+INFO: Final = b"INFO"
+FORMAT: Final = 1
+LONGEST_TAG_BYTES: Final = 1000  # libsndfile skips tags of 2048 and more
+
+
+class _Version(msgspec.Struct):
+    format: int
+
+
+def embed(wav: bytes, recipe: Recipe) -> bytes:
+    """Put a recipe into a WAV; one that is there, and its tags, are replaced.
+
+    Raises:
+        MetadataError: ``wav`` is no RIFF WAVE file, or the recipe holds no proper text.
+    """
+    stream = BytesIO(wav)
+    kept = [
+        (chunk.id, wav[chunk.start : chunk.start + chunk.size])
+        for chunk in walk(stream)
+        if chunk.id != RECIPE_CHUNK
+        and (chunk.id, wav[chunk.start : chunk.start + 4]) != (LIST_CHUNK, INFO)
+    ]
+    try:
+        content = msgspec.json.encode(recipe)
+    except UnicodeEncodeError:
+        raise MetadataError("the prompt holds lone surrogates, expected text") from None
+    return assemble([*kept, (LIST_CHUNK, INFO + _tags(recipe)), (RECIPE_CHUNK, content)])
+
+
+def extract(data: bytes) -> Recipe:
+    """The recipe inside a WAV in memory.
+
+    Raises:
+        MetadataError: there is none, or it cannot be read.
+    """
+    return _extract(BytesIO(data))
+
+
+def read_recipe(path: Path) -> Recipe:
+    """The recipe inside a WAV file; its audio is skipped.
+
+    Raises:
+        MetadataError: there is none, or it cannot be read; the text names the file.
+    """
+    try:
+        with path.open("rb") as file:
+            return _extract(file)
+    except MetadataError as error:
+        raise MetadataError(f"{path}: {error}") from None
+    except OSError as error:
+        raise MetadataError(f"{path}: {error.strerror or error}") from None
+
+
+def _extract(stream: BinaryIO) -> Recipe:
+    for chunk in walk(stream):
+        if chunk.id == RECIPE_CHUNK:
+            return _decode(read_content(stream, chunk))
+    raise MetadataError("no recipe inside, expected a WAV that oneshot made")
+
+
+def _decode(content: bytes) -> Recipe:
+    try:
+        version = msgspec.json.decode(content, type=_Version).format
+        if version != FORMAT:
+            raise MetadataError(
+                f"its recipe has format {version}, this version reads {FORMAT}: update oneshot"
+            )
+        recipe = msgspec.json.decode(content, type=Recipe)
+        _check(recipe)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadArgumentsError) as error:
+        raise MetadataError(f"its recipe cannot be read: {error}") from None
+    return recipe
+
+
+def _check(recipe: Recipe) -> None:
+    """Refuse what no sound was ever made with; a stranger's file must not ask for years of work."""
+    parameters.PROMPT.check(recipe.prompt)
+    parameters.NEGATIVE.check(recipe.negative)
+    parameters.STEPS.check(recipe.steps)
+    parameters.GUIDANCE.check(recipe.guidance)
+    parameters.COUNT.check(len(recipe.batch.seeds))
+    for seed in (recipe.seed, *recipe.batch.seeds):
+        parameters.SEED.check(seed)
+
+
+def _tags(recipe: Recipe) -> bytes:
+    return b"".join(
+        _tag(name, text)
+        for name, text in (
+            (b"INAM", recipe.prompt),
+            (b"ISFT", recipe.software),
+            (b"ICMT", f"{recipe.caption}, seed {recipe.seed}, {recipe.model}"),
+        )
+    )
+
+
+def _tag(name: bytes, text: str) -> bytes:
+    """A text as UTF-8, which is what players expect of a tag, ended by a zero."""
+    content = text.replace("\0", " ").encode()[:LONGEST_TAG_BYTES]
+    content = content.decode(errors="ignore").encode() + b"\0"
+    return CHUNK.pack(name, len(content)) + content + b"\0" * (len(content) % 2)

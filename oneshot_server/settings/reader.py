@@ -1,0 +1,99 @@
+"""Read ``config.toml``; every complaint names file, key, value and what is expected."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from oneshot_server.errors import SettingsError
+from oneshot_server.settings.keys import Key, as_toml, keys_of, sections_of
+from oneshot_server.settings.values import Settings
+
+LARGEST_BYTES: Final = 1_000_000
+_LINE = re.compile(r"line (\d+)")
+
+
+def load_settings(path: Path) -> Settings:
+    """Read the settings; a file that is not there means all defaults.
+
+    Raises:
+        SettingsError: the file cannot be read, is no TOML, or says what is not understood.
+    """
+    sections = sections_of(Settings)
+    given = _read_toml(path)
+    checked: dict[str, msgspec.Struct] = {}
+    for name, values in given.items():
+        if name not in sections:
+            raise SettingsError(
+                f"{path}: [{name}] is no known section, expected one of {', '.join(sections)}"
+            )
+        if not isinstance(values, dict):
+            raise SettingsError(f"{path}: {name} = {as_toml(values)}, expected a section: [{name}]")
+        keys = keys_of(sections[name])
+        for key in values:
+            if key not in keys:
+                raise SettingsError(
+                    f"{path}: {name}.{key} is no known key, expected one of {', '.join(keys)}"
+                )
+        checked[name] = sections[name](
+            **{
+                key: _convert(f"{path}: {name}.{key}", keys[key], value)
+                for key, value in values.items()
+            }
+        )
+    return msgspec.structs.replace(Settings(), **checked)
+
+
+def override(settings: Settings, name: str, value: object, *, origin: str) -> Settings:
+    """Settings with one key changed, as a command's option asks.
+
+    Args:
+        settings: what the file says.
+        name: ``osc.port``.
+        value: instead of the file's; ``None`` changes nothing.
+        origin: what a complaint names: ``--port``.
+
+    Raises:
+        SettingsError: the value is not what the key expects.
+    """
+    if value is None:
+        return settings
+    section, _, key = name.partition(".")
+    wanted = keys_of(sections_of(Settings)[section])[key]
+    values = {key: _convert(origin, wanted, value)}
+    changed = msgspec.structs.replace(getattr(settings, section), **values)
+    return msgspec.structs.replace(settings, **{section: changed})
+
+
+def _convert(where: str, key: Key, value: object) -> object:
+    try:
+        return msgspec.convert(value, key.type)
+    except msgspec.ValidationError:
+        raise SettingsError(f"{where} = {as_toml(value)}, expected {key.expected}") from None
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(LARGEST_BYTES + 1)
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(text) > LARGEST_BYTES:
+        raise SettingsError(f"{path}: more than {LARGEST_BYTES} bytes, expected settings")
+    try:
+        return tomllib.loads(text.decode("utf-8-sig").replace("\r\n", "\n"))
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        raise SettingsError(f"{path}: line {line}: expected text in UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        # "(at end of document)" has no line: what is missing there began on the last line.
+        found = _LINE.search(str(error))
+        line = int(found[1]) if found else text.rstrip().count(b"\n") + 1
+        what = re.sub(r" \(at .*\)$", "", str(error))
+        raise SettingsError(f"{path}: line {line}: {what}") from None
+    except RecursionError:
+        raise SettingsError(f"{path}: nested too deeply, expected settings") from None

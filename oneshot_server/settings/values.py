@@ -1,0 +1,119 @@
+"""Every setting: its type, range, default and help, said once for file, errors and docs."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from oneshot_server.domain.finish_options import FinishOptions
+
+
+class OscSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the daemon listens for OSC."""
+
+    host: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=253,
+            description="address to listen on; other than 127.0.0.1 lets the network in",
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535, description="UDP port to listen on")] = 9330
+    lease_seconds: Annotated[
+        int,
+        Meta(ge=5, le=3600, description="how long a client that says nothing still gets events"),
+    ] = 60
+
+
+class SamplesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the sounds appear and how they are finished."""
+
+    folder: Annotated[
+        str,
+        Meta(max_length=1000, description='folder for the sounds; "" is samples in the home'),
+    ] = ""
+    subtype: Annotated[
+        Literal["PCM_16", "PCM_24", "FLOAT"], Meta(description="sample format of the WAV files")
+    ] = "PCM_24"
+    level: Annotated[
+        Literal["peak", "lufs"],
+        Meta(description="what is made equal: the highest sample, or the loudness"),
+    ] = "peak"
+    peak_db: Annotated[
+        float, Meta(ge=-30.0, le=-0.1, description='highest sample, dBFS; with "lufs" the ceiling')
+    ] = -1.0
+    lufs: Annotated[
+        float, Meta(ge=-40.0, le=-5.0, description='loudness with level = "lufs", LUFS')
+    ] = -14.0
+    tail_db: Annotated[
+        float,
+        Meta(ge=-120.0, le=-20.0, description="the tail is cut below this, dB under the peak"),
+    ] = -60.0
+    fade_seconds: Annotated[
+        float, Meta(ge=0.001, le=0.5, description="length of the fade at the cut, seconds")
+    ] = 0.01
+
+    def finish_options(self, max_seconds: float | None = None) -> FinishOptions:
+        """These settings for one sound, cut at ``max_seconds`` if given."""
+        return FinishOptions(
+            level=self.level,
+            peak_db=self.peak_db,
+            lufs=self.lufs,
+            tail_db=self.tail_db,
+            fade_seconds=self.fade_seconds,
+            max_seconds=max_seconds,
+        )
+
+
+class EngineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What renders, and on what."""
+
+    model: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=1000,
+            description='"starter", the name of a folder in models, or a path',
+        ),
+    ] = "starter"
+    device: Annotated[
+        str,
+        Meta(min_length=1, max_length=40, description='"auto", "cpu", "cuda", "cuda:1" or "mps"'),
+    ] = "auto"
+    threads: Annotated[
+        int, Meta(ge=0, le=256, description="CPU threads; 0 leaves the choice to torch")
+    ] = 0
+    max_batch: Annotated[
+        int, Meta(ge=1, le=64, description="sounds rendered together; less needs less memory")
+    ] = 8
+
+
+class JobsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many triggers may wait."""
+
+    queue_limit: Annotated[
+        int, Meta(ge=1, le=10000, description="jobs that may wait; more are refused as busy")
+    ] = 64
+
+
+class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is written to the logs folder."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="the least grave thing that is written"),
+    ] = "info"
+    max_bytes: Annotated[
+        int, Meta(ge=10_000, le=1_000_000_000, description="a log of this size is put aside, bytes")
+    ] = 5_000_000
+    backups: Annotated[int, Meta(ge=0, le=100, description="logs put aside that are kept")] = 5
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that ``config.toml`` can say."""
+
+    osc: OscSettings = field(default_factory=OscSettings)
+    samples: SamplesSettings = field(default_factory=SamplesSettings)
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    jobs: JobsSettings = field(default_factory=JobsSettings)
+    log: LogSettings = field(default_factory=LogSettings)

@@ -1,0 +1,96 @@
+"""``oneshot info``: what a producer, and a program, reads of a file."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from oneshot_server.cli import app
+from oneshot_server.domain.finish_options import FinishOptions
+from oneshot_server.domain.mel_profile import MelProfile
+from oneshot_server.domain.recipe import Recipe
+from oneshot_server.domain.requests import Batch, LoraWeight
+from oneshot_server.library.wav_encoding import encode_wav
+from oneshot_server.library.wav_metadata import embed
+
+RECIPE = Recipe(
+    prompt="punchy kick",
+    caption="kick punchy short",
+    negative="",
+    seed=7,
+    steps=20,
+    guidance=2.5,
+    sampler="dpmpp-2m",
+    loras=(LoraWeight(name="mine", weight=0.8),),
+    model="starter",
+    model_hash="ab" * 32,
+    profile=MelProfile(
+        name="starter-256",
+        sample_rate=44100,
+        n_fft=2048,
+        window=1024,
+        hop=256,
+        mels=128,
+        frames=256,
+        f_min=20.0,
+        f_max=20000.0,
+        range_db=80.0,
+    ),
+    batch=Batch(seeds=(6, 7, 8), index=1),
+    finish=FinishOptions(),
+    subtype="PCM_24",
+    parent=None,
+    software="oneshot-server 0.1.0",
+    platform="torch 2.14.1, cpu, 2 threads",
+)
+
+
+@pytest.fixture
+def sound(tmp_path: Path) -> Path:
+    path = tmp_path / "kick_7.wav"
+    path.write_bytes(embed(encode_wav(np.zeros(100), 44100, "PCM_24"), RECIPE))
+    return path
+
+
+def test_a_sound_tells_how_it_was_made(sound: Path) -> None:
+    result = CliRunner().invoke(app, ["info", str(sound)])
+    assert result.exit_code == 0
+    for word in ("punchy kick", "kick punchy short", "mine:0.8", "20 steps", "sound 2 of 3"):
+        assert word in result.stdout
+    assert f'oneshot render --like "{sound}"' in result.stdout
+    assert "negative" not in result.stdout
+
+
+def test_json_is_one_object_a_file(sound: Path) -> None:
+    result = CliRunner().invoke(app, ["info", "--json", str(sound), str(sound)])
+    first, second = map(json.loads, result.stdout.splitlines())
+    assert first == second
+    assert first["path"] == str(sound)
+    assert first["recipe"]["seed"] == 7
+    assert first["recipe"]["batch"] == {"seeds": [6, 7, 8], "index": 1}
+
+
+def test_a_file_without_a_recipe_is_told_and_the_others_still_shown(
+    sound: Path, tmp_path: Path
+) -> None:
+    plain = tmp_path / "plain.wav"
+    plain.write_bytes(encode_wav(np.zeros(100), 44100, "PCM_24"))
+    result = CliRunner().invoke(app, ["info", str(plain), "nowhere.wav", str(sound)])
+    assert result.exit_code == 1
+    assert "punchy kick" in result.stdout
+    assert f"oneshot: {plain}: no recipe inside" in result.stderr
+    assert "oneshot: nowhere.wav: No such file" in result.stderr
+
+
+def test_a_strangers_prompt_cannot_command_the_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "evil.wav"
+    recipe = replace(RECIPE, prompt="\x1b]0;gotcha\x07\x1b[2Jkick\rfake")
+    path.write_bytes(embed(encode_wav(np.zeros(100), 44100, "PCM_24"), recipe))
+    for options in ([], ["--json"]):
+        result = CliRunner().invoke(app, ["info", str(path), *options])
+        assert result.exit_code == 0
+        assert "\x1b" not in result.stdout
+        assert "\r" not in result.stdout

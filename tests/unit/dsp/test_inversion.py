@@ -1,0 +1,68 @@
+import pytest
+import torch
+
+from oneshot_server.dsp.inversion import mel_to_magnitudes, mel_to_waveform
+from oneshot_server.dsp.mel import filterbank, waveform_to_mel
+from oneshot_server.errors import ProfileMismatchError
+from tests.unit.dsp.profiles import PROFILE, decaying
+
+
+def round_trip(waveform):
+    padded = torch.nn.functional.pad(waveform, (0, PROFILE.samples - len(waveform)))
+    return mel_to_waveform(waveform_to_mel(padded[None], PROFILE), PROFILE)[0]
+
+
+def test_a_440_hz_sound_comes_back_within_one_mel_band():
+    back = round_trip(decaying(440.0, t60=0.5, seconds=0.7))
+    spectrum = torch.fft.rfft(back).abs()
+    hertz = float(spectrum.argmax()) * PROFILE.sample_rate / PROFILE.samples
+    assert abs(hertz - 440.0) < 30.0
+
+
+@pytest.mark.parametrize("start", [20 * PROFILE.hop + 60, 50 * PROFILE.hop, 50 * PROFILE.hop + 100])
+def test_the_onset_of_a_click_comes_back_within_a_millisecond(start):
+    click = torch.zeros(PROFILE.samples)
+    click[start : start + 30] = 1.0
+    back = round_trip(click).abs()
+    onset = int((back > 0.25 * back.max()).int().argmax())
+    assert abs(onset - start) < 0.001 * PROFILE.sample_rate
+
+
+def test_the_mel_of_the_result_is_the_mel_that_was_asked_for():
+    torch.manual_seed(0)
+    noise = torch.randn(PROFILE.samples) * torch.linspace(1, 0, PROFILE.samples) ** 3
+    asked = waveform_to_mel(
+        (noise + decaying(80.0, t60=1.0, seconds=PROFILE.seconds))[None], PROFILE
+    )
+    back = mel_to_waveform(asked, PROFILE)
+    assert (waveform_to_mel(back, PROFILE) - asked).abs().mean() < 2.0
+
+
+def test_magnitudes_reproduce_their_mel_bands():
+    torch.manual_seed(0)
+    true = torch.rand(1, PROFILE.bins, PROFILE.frames)
+    mel = filterbank(PROFILE) @ true
+    mel_db = (20 * torch.log10(mel / mel.max())).clamp_min(-80.0)
+    found = filterbank(PROFILE) @ mel_to_magnitudes(mel_db, PROFILE, iterations=60)
+    assert torch.allclose(found, mel / mel.max(), rtol=0.05, atol=1e-3)
+
+
+def test_a_sound_is_the_same_alone_and_in_a_batch():
+    mels = torch.stack(
+        [
+            waveform_to_mel(decaying(f, t60=0.3, seconds=PROFILE.seconds)[None], PROFILE)[0]
+            for f in (60.0, 200.0, 900.0)
+        ]
+    )
+    together = mel_to_waveform(mels, PROFILE)
+    assert torch.allclose(mel_to_waveform(mels[1:2], PROFILE)[0], together[1], atol=1e-4)
+
+
+def test_silence_comes_back_silent():
+    floor = torch.full((1, PROFILE.mels, PROFILE.frames), -PROFILE.range_db)
+    assert mel_to_waveform(floor, PROFILE).abs().max() < 1e-6
+
+
+def test_another_profile_is_refused_with_both_shapes():
+    with pytest.raises(ProfileMismatchError, match=r"64.*128"):
+        mel_to_waveform(torch.zeros(1, 64, PROFILE.frames), PROFILE)

@@ -1,0 +1,69 @@
+"""File names from prompts: readable, and harmless on every system."""
+
+import unicodedata
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from oneshot_server.errors import ForbiddenError
+from oneshot_server.library.file_names import check_file_name, numbered, prompt_to_words
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("punchy kick", "punchy_kick"),
+        ("Punchy, KICK!!", "punchy_kick"),
+        ("  808 / sub -- 50hz ", "808_sub_50hz"),
+        ("große Trommel", "große_trommel"),
+        ("Cafe\u0301", "caf\u00e9"),
+        ("太鼓 どん", "太鼓_どん"),
+        ("ताल", "ताल"),
+        ("../../etc/passwd", "etc_passwd"),
+        (".hidden", "hidden"),
+        ("a\0b\nc", "a_b_c"),
+        ("\ud800", "sound"),
+        ("🥁", "sound"),
+        ("\u0301", "sound"),
+        ("", "sound"),
+        ("x" * 500, "x" * 40),
+        ("a" * 39 + " b", "a" * 39),
+    ],
+)
+def test_a_prompt_becomes_words_of_letters_and_digits(prompt: str, words: str) -> None:
+    assert prompt_to_words(prompt) == words
+
+
+@given(st.text())
+def test_whatever_the_prompt_the_name_is_short_plain_and_composed(prompt: str) -> None:
+    words = prompt_to_words(prompt)
+    assert 1 <= len(words) <= 40
+    assert len(words.encode()) <= 120
+    assert unicodedata.is_normalized("NFC", words)
+    name = f"{words}_7.wav"
+    check_file_name(name)
+    assert Path(name).name == name
+
+
+@given(st.sampled_from(["con", "NUL", "com1", "lpt9", "aux"]))
+def test_names_that_windows_reserves_lose_their_meaning(prompt: str) -> None:
+    assert f"{prompt_to_words(prompt)}_1.wav" == f"{prompt.lower()}_1.wav"
+
+
+def test_taken_names_are_counted_on_from_two() -> None:
+    assert list(islice(numbered("kick_7.wav"), 3)) == ["kick_7.wav", "kick_7-2.wav", "kick_7-3.wav"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", ".", "..", ".hidden.wav", "a/b.wav", "/etc/x.wav", "a\\b.wav", "c:x.wav", "a:stream"),
+        *("a\0.wav", "a\n.wav", "  ", "*.wav", "x" * 300 + ".wav"),
+    ],
+)
+def test_a_name_that_is_a_path_or_hidden_is_forbidden(name: str) -> None:
+    with pytest.raises(ForbiddenError, match="expected one like"):
+        check_file_name(name)

@@ -1,0 +1,257 @@
+"""The recipe inside a WAV: it survives, it harms nobody, and strangers' files cannot hurt."""
+
+import io
+import struct
+import tracemalloc
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from oneshot_server.domain.finish_options import FinishOptions
+from oneshot_server.domain.mel_profile import MelProfile
+from oneshot_server.domain.recipe import Recipe
+from oneshot_server.domain.requests import Batch, LoraWeight
+from oneshot_server.errors import MetadataError
+from oneshot_server.library.riff import assemble, walk
+from oneshot_server.library.wav_encoding import encode_wav
+from oneshot_server.library.wav_metadata import embed, extract, read_recipe
+
+RECIPE = Recipe(
+    prompt="punchy kick",
+    caption="kick punchy short",
+    negative="noisy",
+    seed=7,
+    steps=20,
+    guidance=2.5,
+    sampler="dpmpp-2m",
+    loras=(LoraWeight(name="mine", weight=0.8),),
+    model="starter",
+    model_hash="ab" * 32,
+    profile=MelProfile(
+        name="starter-256",
+        sample_rate=44100,
+        n_fft=2048,
+        window=1024,
+        hop=256,
+        mels=128,
+        frames=256,
+        f_min=20.0,
+        f_max=20000.0,
+        range_db=80.0,
+    ),
+    batch=Batch(seeds=(7, 8, 9), index=0),
+    finish=FinishOptions(),
+    subtype="PCM_24",
+    parent=None,
+    software="oneshot-server 0.1.0",
+    platform="torch 2.14.1, cpu, 2 threads",
+)
+
+
+def sine(samples: int = 441) -> np.ndarray:
+    return (0.5 * np.sin(2 * np.pi * 440 * np.arange(samples) / 44100)).astype(np.float32)
+
+
+def with_recipe(content: bytes) -> bytes:
+    return assemble([(b"fmt ", b"\0" * 16), (b"data", b"\0\0"), (b"OSHT", content)])
+
+
+def changed(**values: object) -> bytes:
+    return msgspec.json.encode(msgspec.to_builtins(RECIPE) | values)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+@pytest.mark.parametrize("samples", [440, 441])
+def test_a_recipe_comes_back_and_the_sound_stays(subtype: str, samples: int) -> None:
+    wav = encode_wav(sine(samples), 44100, subtype)
+    tagged = embed(wav, RECIPE)
+    assert extract(tagged) == RECIPE
+    before, after = (soundfile.read(io.BytesIO(data)) for data in (wav, tagged))
+    np.testing.assert_array_equal(before[0], after[0])
+    assert after[1] == 44100
+    assert struct.unpack_from("<I", tagged, 4)[0] == len(tagged) - 8
+
+
+def test_other_programs_see_title_software_and_comment() -> None:
+    with soundfile.SoundFile(io.BytesIO(embed(encode_wav(sine(), 44100, "PCM_24"), RECIPE))) as f:
+        assert f.title == "punchy kick"
+        assert f.software.startswith("oneshot-server 0.1.0")
+        assert f.comment == "kick punchy short, seed 7, starter"
+
+
+def test_the_audio_follows_the_format_as_hardware_samplers_expect() -> None:
+    wav = embed(encode_wav(sine(), 44100, "PCM_24"), RECIPE)
+    assert [c.id for c in walk(io.BytesIO(wav))] == [b"fmt ", b"data", b"LIST", b"OSHT"]
+
+
+def test_a_new_recipe_replaces_the_old_one_and_leaves_strangers_chunks() -> None:
+    wav = assemble(
+        [
+            *((b"fmt ", b"\0" * 16), (b"data", b"\0\0\0"), (b"LIST", b"adtlxyz")),
+            *((b"smpl", b"loop"), (b"LIST", b"INFOold"), (b"OSHT", b"{}")),
+        ]
+    )
+    tagged = embed(wav, RECIPE)
+    assert extract(tagged) == RECIPE
+    ids = [chunk.id for chunk in walk(io.BytesIO(tagged))]
+    assert ids == [b"fmt ", b"data", b"LIST", b"smpl", b"LIST", b"OSHT"]
+    assert b"adtlxyz" in tagged
+    assert b"INFOold" not in tagged
+
+
+def test_embedding_twice_is_embedding_once() -> None:
+    once = embed(encode_wav(sine(), 44100, "PCM_24"), RECIPE)
+    assert embed(once, RECIPE) == once
+
+
+@given(
+    prompt=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=500).filter(
+        lambda text: bool(text.strip())
+    ),
+    samples=st.integers(1, 50),
+)
+def test_any_prompt_survives_and_leaves_a_readable_file(prompt: str, samples: int) -> None:
+    said = replace(RECIPE, prompt=prompt)
+    tagged = embed(encode_wav(sine(samples), 44100, "PCM_24"), said)
+    assert extract(tagged) == said
+    assert len(soundfile.read(io.BytesIO(tagged))[0]) == samples
+
+
+def test_tags_are_cut_between_characters_where_libsndfile_still_reads_them() -> None:
+    recipe = replace(RECIPE, prompt="é" * 500)
+    tagged = embed(encode_wav(sine(), 44100, "PCM_24"), recipe)
+    with soundfile.SoundFile(io.BytesIO(tagged)) as file:
+        assert file.title == "é" * 500
+    assert extract(tagged).prompt == "é" * 500
+
+
+def test_lone_surrogates_are_refused() -> None:
+    recipe = replace(RECIPE, prompt="\ud800")
+    with pytest.raises(MetadataError, match="surrogates"):
+        embed(encode_wav(sine(), 44100, "PCM_24"), recipe)
+
+
+def test_a_recipe_is_read_without_its_audio(tmp_path: Path) -> None:
+    path = tmp_path / "long.wav"
+    path.write_bytes(embed(encode_wav(np.zeros(2_000_000, np.float32), 44100, "FLOAT"), RECIPE))
+    tracemalloc.start()
+    try:
+        assert read_recipe(path) == RECIPE
+        assert tracemalloc.get_traced_memory()[1] < 200_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("content", "trouble"),
+    [
+        (b"", "cannot be read"),
+        (b"{", "cannot be read"),
+        (b"\xff\xfe", "cannot be read"),
+        (b"[]", "Expected `object`"),
+        (b"{}", "missing required field `format`"),
+        (b'{"format": "1"}', "Expected `int`"),
+        (b'{"format": 2}', "format 2, this version reads 1: update"),
+        (b'{"format": 1}', "missing required field"),
+        (b'{"format": 1, "x": ' + b"[" * 100_000, "cannot be read"),
+        (changed(seed="7"), "seed"),
+        (changed(seed=-1), "seed = -1, expected an int from 0"),
+        (changed(prompt=""), "prompt"),
+        (changed(prompt="x" * 501), "501 characters"),
+        (changed(steps=10**9), "steps = 1000000000"),
+        (changed(guidance=1000.0), "guidance"),
+        (changed(batch={"seeds": [1], "index": 1}), "batch index = 1"),
+        (changed(batch={"seeds": [], "index": 0}), "batch index = 0"),
+        (changed(batch={"seeds": list(range(100)), "index": 0}), "count = 100"),
+        (changed(batch={"seeds": [2**40], "index": 0}), "seed"),
+        (changed(finish={"peak_db": 40}), "peak_db = 40"),
+        (changed(profile={"name": "x"}), "profile"),
+        (changed().replace(b'"guidance":2.5', b'"guidance":1e999'), "guidance"),
+        (b" " * 1_000_001, "1000001 bytes"),
+    ],
+    ids=range(23),
+)
+def test_a_broken_recipe_is_refused_with_file_and_trouble(
+    content: bytes, trouble: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "strange.wav"
+    path.write_bytes(with_recipe(content))
+    with pytest.raises(MetadataError, match=r"strange\.wav") as caught:
+        read_recipe(path)
+    assert trouble in str(caught.value)
+
+
+GOOD = embed(encode_wav(sine(11), 44100, "PCM_24"), RECIPE)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "trouble"),
+    [
+        (lambda _: b"", "no RIFF"),
+        (lambda wav: wav[:11], "no RIFF"),
+        (lambda wav: b"RF64" + wav[4:], "no RIFF"),
+        (lambda wav: wav[:8] + b"AVI " + wav[12:], "no RIFF"),
+        (lambda wav: wav[:12], "no recipe inside"),
+        (lambda wav: wav[:60], "cut short"),
+        (lambda wav: wav[:16] + b"\xff\xff\xff\xff" + wav[20:], "cut short"),
+        (lambda wav: wav[:12] + b"junk\0\0\0\0" * 2000, "more than 1000 chunks"),
+        (lambda _: encode_wav(sine(), 44100, "PCM_24"), "no recipe inside"),
+    ],
+    ids=range(9),
+)
+def test_a_broken_file_is_refused_with_its_name(
+    spoil: Callable[[bytes], bytes], trouble: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "strange.wav"
+    path.write_bytes(spoil(GOOD))
+    with pytest.raises(MetadataError, match=r"strange\.wav") as caught:
+        read_recipe(path)
+    assert trouble in str(caught.value)
+
+
+@given(st.binary(max_size=200))
+@example(b"\0" * 7)
+def test_random_bytes_are_refused_and_nothing_worse(data: bytes) -> None:
+    for file in (data, b"RIFF\0\0\0\0WAVE" + data, with_recipe(data)):
+        with pytest.raises(MetadataError):
+            extract(file)
+
+
+@given(st.integers(0, len(GOOD) - 1), st.integers(0, 255))
+def test_one_wrong_byte_gives_a_recipe_or_a_clear_refusal(position: int, value: int) -> None:
+    spoiled = bytearray(GOOD)
+    spoiled[position] = value
+    with suppress(MetadataError):
+        assert isinstance(extract(bytes(spoiled)), Recipe)
+
+
+@given(st.integers(0, len(GOOD) - 1))
+def test_a_file_cut_anywhere_is_refused(length: int) -> None:
+    with pytest.raises(MetadataError):
+        extract(GOOD[:length])
+
+
+@given(
+    st.lists(st.tuples(st.binary(min_size=4, max_size=4), st.binary(max_size=40)), max_size=20),
+    st.binary(max_size=7),
+)
+def test_chunks_survive_assembly_and_junk_at_the_end(
+    chunks: list[tuple[bytes, bytes]], junk: bytes
+) -> None:
+    file = assemble(chunks) + junk
+    found = [(c.id, file[c.start : c.start + c.size]) for c in walk(io.BytesIO(file))]
+    assert found == chunks
+
+
+def test_a_missing_file_and_a_folder_are_told_by_name(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.wav", tmp_path):
+        with pytest.raises(MetadataError, match=str(path)):
+            read_recipe(path)
