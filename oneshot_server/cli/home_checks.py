@@ -75,9 +75,8 @@ def check_disk(home: Home, settings: Settings) -> Check:
 def check_port(home: Home, settings: Settings) -> Check:
     """Whether the daemon runs, or its port is free for it."""
     host, port = settings.osc.host, settings.osc.port
-    pid = home.running_pid()
-    if pid is not None:
-        return ok("port", f"a daemon is running in this home (process {pid or 'unknown'})")
+    if daemon := home.running():
+        return ok("port", f"a daemon is running in this home (process {daemon.pid or 'unknown'})")
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
         with socket.socket(family, socket.SOCK_DGRAM) as probe:

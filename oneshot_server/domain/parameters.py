@@ -47,6 +47,8 @@ class Parameter:
         if not isinstance(value, self.kind) or isinstance(value, bool):
             raise BadArgumentsError(f"{self.name} = {shown(value)}, expected {self.expected}")
         if isinstance(value, str):
+            if any("\ud800" <= character <= "\udfff" for character in value):
+                raise BadArgumentsError(f"{self.name} = {shown(value)}, expected text in UTF-8")
             if not self.low <= len(value.strip()) <= self.high:
                 raise BadArgumentsError(
                     f"{self.name} has {len(value.strip())} characters, expected {self.expected}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import platformdirs
 
 from oneshot_server.errors import AlreadyRunningError, ForbiddenError
-from oneshot_server.library.lock_file import LockedError, lock_file, read_locked
+from oneshot_server.library.lock_file import LockedError, lock_file, read_holder
 from oneshot_server.settings import default_toml, home_from_environment
 
 
@@ -92,25 +92,48 @@ class Home:
             ) from None
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self, address: tuple[str, int] | None = None) -> Iterator[None]:
         """Hold this home; the system lets go of it when the process ends, however it ends.
+
+        Args:
+            address: host and port that the daemon will listen on, for others to find it.
 
         Raises:
             AlreadyRunningError: another daemon has it.
             ForbiddenError: the lock file cannot be written.
         """
+        note = f"{address[0]} {address[1]}" if address else ""
         try:
-            with lock_file(self.lock_path):
+            with lock_file(self.lock_path, note):
                 yield
         except LockedError as locked:
             raise AlreadyRunningError(
-                f"a daemon is running already in {self.root} (process {locked.pid or 'unknown'}): "
+                f"a daemon is running already in {self.root} "
+                f"(process {locked.holder.pid or 'unknown'}): "
                 "stop it, or give this one a home of its own with --home"
             ) from None
 
-    def running_pid(self) -> int | None:
-        """Process number of the daemon that runs here, 0 if untold; ``None`` without one."""
-        return read_locked(self.lock_path)
+    def running(self) -> "RunningDaemon | None":
+        """The daemon that runs here, if one does."""
+        holder = read_holder(self.lock_path)
+        if holder is None:
+            return None
+        host, _, port = holder.note.partition(" ")
+        known = host and port.isascii() and port.isdigit() and len(port) <= 5
+        return RunningDaemon(pid=holder.pid, address=(host, int(port)) if known else None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunningDaemon:
+    """A daemon that holds a home.
+
+    Attributes:
+        pid: process number; 0 if unknown.
+        address: host and port that it listens on, if it said so.
+    """
+
+    pid: int
+    address: tuple[str, int] | None
 
 
 def resolve_home(option: Path | None) -> Home:

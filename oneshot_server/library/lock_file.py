@@ -5,34 +5,52 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from oneshot_server.errors import ForbiddenError
 
-PID_BYTES: Final = 20
+NOTE_BYTES: Final = 500
 # Windows keeps others from reading what is locked, so the lock lies behind the process number.
 LOCKED_BYTE: Final = 1024
-# ``read_locked`` holds the lock for a moment; a daemon that starts just then must not give up.
+# ``read_holder`` holds the lock for a moment; a daemon that starts just then must not give up.
 TRIES: Final = 3
 PAUSE_SECONDS: Final = 0.03
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """Who holds a lock.
+
+    Attributes:
+        pid: of the process; 0 if the file does not say.
+        note: what the process has to say, a line.
+    """
+
+    pid: int
+    note: str
 
 
 class LockedError(Exception):
     """Another process holds the lock.
 
     Attributes:
-        pid: of that process; 0 if the file does not say.
+        holder: that process.
     """
 
-    def __init__(self, pid: int) -> None:
-        super().__init__(f"locked by process {pid}")
-        self.pid = pid
+    def __init__(self, holder: Holder) -> None:
+        super().__init__(f"locked by process {holder.pid}")
+        self.holder = holder
 
 
 @contextmanager
-def lock_file(path: Path) -> Iterator[None]:
+def lock_file(path: Path, note: str = "") -> Iterator[None]:
     """Hold a lock on a file; the file stays, for removing it would race with the next holder.
+
+    Args:
+        path: the file; made if missing.
+        note: a line for those who find the lock held.
 
     Raises:
         LockedError: another process has it.
@@ -46,21 +64,22 @@ def lock_file(path: Path) -> Iterator[None]:
     try:
         _lock(descriptor, path)
         os.ftruncate(descriptor, 0)
-        os.write(descriptor, str(os.getpid()).encode())
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, f"{os.getpid()}\n{note}\n".encode())
         yield
         os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 
 
-def read_locked(path: Path) -> int | None:
-    """Process number of the holder, 0 if unknown; ``None`` if nobody holds the lock."""
+def read_holder(path: Path) -> Holder | None:
+    """Who holds the lock; ``None`` if nobody does."""
     try:
         descriptor = os.open(path, os.O_RDWR)
     except OSError:
         return None
     try:
-        return None if _try_lock(descriptor) else _read_pid(descriptor)
+        return None if _try_lock(descriptor) else _read_holder(descriptor)
     except OSError:  # a file system without locks
         return None
     finally:
@@ -75,13 +94,14 @@ def _lock(descriptor: int, path: Path) -> None:
             time.sleep(PAUSE_SECONDS)
     except OSError as error:
         raise ForbiddenError(f"{path} cannot be locked: {error.strerror}") from None
-    raise LockedError(_read_pid(descriptor))
+    raise LockedError(_read_holder(descriptor))
 
 
-def _read_pid(descriptor: int) -> int:
+def _read_holder(descriptor: int) -> Holder:
     os.lseek(descriptor, 0, os.SEEK_SET)
-    text = os.read(descriptor, PID_BYTES)
-    return int(text) if text.isdigit() else 0
+    pid, _, note = os.read(descriptor, NOTE_BYTES).decode(errors="replace").partition("\n")
+    known = pid.isascii() and pid.isdigit()
+    return Holder(pid=int(pid) if known else 0, note=note.partition("\n")[0])
 
 
 if sys.platform == "win32":

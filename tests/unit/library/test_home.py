@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from oneshot_server.errors import AlreadyRunningError, ForbiddenError
-from oneshot_server.library.home import Home, resolve_home
+from oneshot_server.library.home import Home, RunningDaemon, resolve_home
 from oneshot_server.settings import Settings, load_settings
 
 HOLD = """
@@ -77,7 +77,7 @@ def test_a_second_daemon_is_told_home_and_process(tmp_path: Path) -> None:
             pass
         assert str(tmp_path) in str(caught.value)
         assert f"process {process.pid}" in str(caught.value)
-        assert home.running_pid() == process.pid
+        assert home.running() == RunningDaemon(pid=process.pid, address=None)
     finally:
         stop(process)
 
@@ -85,10 +85,10 @@ def test_a_second_daemon_is_told_home_and_process(tmp_path: Path) -> None:
 def test_a_daemon_killed_hard_leaves_no_obstacle(tmp_path: Path) -> None:
     home = Home(tmp_path)
     stop(hold_elsewhere(tmp_path), signal.SIGKILL)
-    assert home.running_pid() is None
-    with home.lock():
-        assert home.running_pid() == os.getpid()
-    assert home.running_pid() is None
+    assert home.running() is None
+    with home.lock(("127.0.0.1", 9400)):
+        assert home.running() == RunningDaemon(pid=os.getpid(), address=("127.0.0.1", 9400))
+    assert home.running() is None
 
 
 def test_one_home_held_leaves_others_free(tmp_path: Path) -> None:
@@ -102,14 +102,14 @@ def test_one_home_held_leaves_others_free(tmp_path: Path) -> None:
 def test_whatever_the_lock_file_says_an_unheld_one_is_free(content: bytes, tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.lock_path.write_bytes(content)
-    assert home.running_pid() is None
+    assert home.running() is None
     with home.lock():
-        assert home.lock_path.read_bytes() == str(os.getpid()).encode()
+        assert home.lock_path.read_bytes() == f"{os.getpid()}\n\n".encode()
 
 
 def test_a_home_that_is_not_there_runs_nothing_and_cannot_be_locked(tmp_path: Path) -> None:
     home = Home(tmp_path / "none")
-    assert home.running_pid() is None
+    assert home.running() is None
     with pytest.raises(ForbiddenError, match="none"), home.lock():
         pass
 
@@ -138,3 +138,15 @@ def test_the_configured_samples_folder_may_be_empty_relative_or_absolute(tmp_pat
     assert home.samples_folder("sounds") == tmp_path / "sounds"
     assert home.samples_folder(str(tmp_path.parent / "x")) == tmp_path.parent / "x"
     assert home.samples_folder("~/x") == Path.home() / "x"
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b"x\ny\n", b"12\nhost port", b"9" * 999])
+def test_a_lock_that_says_nothing_sensible_is_still_a_lock(content: bytes, tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    with home.lock(("127.0.0.1", 1)):
+        home.lock_path.write_bytes(content)
+        daemon = home.running()
+        assert daemon is not None
+        assert daemon.address is None
+        with pytest.raises(AlreadyRunningError), home.lock():
+            pass

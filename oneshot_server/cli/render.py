@@ -1,0 +1,61 @@
+"""``oneshot render``: sounds from the command line, by the daemon if it runs."""
+
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from oneshot_server.cli.options import HomeOption, JsonOption, ModelOption, option
+from oneshot_server.domain import parameters
+from oneshot_server.domain.requests import GenerateRequest, parse_loras
+from oneshot_server.errors import BadArgumentsError
+
+
+def render(
+    prompt: Annotated[
+        list[str] | None, typer.Argument(help=parameters.PROMPT.help, show_default=False)
+    ] = None,
+    *,
+    count: Annotated[int | None, option(parameters.COUNT)] = None,
+    seed: Annotated[int | None, option(parameters.SEED)] = None,
+    steps: Annotated[int | None, option(parameters.STEPS)] = None,
+    guidance: Annotated[float | None, option(parameters.GUIDANCE)] = None,
+    negative: Annotated[str | None, option(parameters.NEGATIVE)] = None,
+    seconds: Annotated[float | None, option(parameters.SECONDS)] = None,
+    lora: Annotated[str | None, option(parameters.LORA)] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="folder for the files (default: the samples)")
+    ] = None,
+    like: Annotated[
+        Path | None, typer.Option("--like", help="a WAV of oneshot's; make the same bytes again")
+    ] = None,
+    json: JsonOption = False,
+    home: HomeOption = None,
+    model: ModelOption = None,
+) -> None:
+    """Make sounds from words."""
+    if like is not None:
+        given = (prompt, count, seed, steps, guidance, negative, seconds, lora)
+        if any(value is not None for value in given):
+            raise BadArgumentsError(
+                "--like takes all from the file: expected no prompt and no other option "
+                "than --out, --json, --home and --model"
+            )
+        from oneshot_server.cli.replay import replay
+
+        replay(like, out=out, json=json, home_option=home, model=model)
+        return
+    request = GenerateRequest(
+        prompt=" ".join(prompt or ()).strip(),
+        negative=negative or "",
+        count=1 if count is None else count,
+        seed=secrets.randbelow(int(parameters.SEED.high) + 1) if seed is None else seed,
+        steps=steps,
+        guidance=guidance,
+        seconds=seconds,
+        loras=parse_loras(lora or ""),
+    )
+    from oneshot_server.cli.rendering import render_request
+
+    render_request(request, out=out, json=json, home_option=home, model=model)

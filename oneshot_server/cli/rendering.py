@@ -1,0 +1,126 @@
+"""Render a request: by the daemon of the home if one runs, else here."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import structlog
+
+from oneshot_server import app
+from oneshot_server.cli.addresses import reachable
+from oneshot_server.cli.by_daemon import Client, answers, render_by_daemon
+from oneshot_server.cli.report import Report
+from oneshot_server.domain.finish_options import FinishOptions
+from oneshot_server.domain.requests import GenerateRequest
+from oneshot_server.errors import ForbiddenError, NotFoundError
+from oneshot_server.library.home import Home, resolve_home
+from oneshot_server.library.samples_folder import SamplesFolder
+from oneshot_server.settings import Settings, load_settings, override
+from oneshot_server.transports.osc.client import OscClient
+
+
+def render_request(
+    request: GenerateRequest,
+    *,
+    out: Path | None,
+    json: bool,
+    home_option: Path | None,
+    model: str | None,
+) -> None:
+    """Render and report.
+
+    Args:
+        request: what to make.
+        out: folder for the files; ``None`` for the home's samples.
+        json: how to report.
+        home_option: ``--home``.
+        model: ``--model``; another than the daemon may have, so with it the daemon is not asked.
+    """
+    home = resolve_home(home_option)
+    settings = load_settings(home.config)
+    if model is None:
+        with _daemon_of(home, settings) as daemon:
+            if daemon is not None:
+                place = _copier(out) if out else None
+                with Report(json=json, place=place) as report:
+                    render_by_daemon(daemon, request, report)
+                return
+    settings = override(settings, "engine.model", model, origin="--model")
+    render_here(request, home, settings, out=out, json=json)
+
+
+def render_here(
+    request: GenerateRequest,
+    home: Home,
+    settings: Settings,
+    *,
+    out: Path | None,
+    json: bool,
+    finish: FinishOptions | None = None,
+    subtype: str | None = None,
+) -> list[Path]:
+    """Render in an engine of our own; returns the files."""
+    if out is None:
+        home.create()
+    else:
+        make_folder(out)
+    # What goes wrong is told as an error; structlog would print the rest among the paths.
+    quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
+    structlog.configure(wrapper_class=quiet)
+    with Report(json=json) as report:
+        asyncio.run(
+            app.render_locally(
+                request,
+                settings,
+                out or home.samples_folder(settings.samples.folder),
+                report,
+                models=home.models,
+                finish=finish,
+                subtype=subtype,
+            )
+        )
+    return report.paths
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder that ``--out`` names.
+
+    Raises:
+        ForbiddenError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ForbiddenError(f"--out {folder} cannot be made: {error.strerror}") from None
+
+
+def _copier(out: Path) -> Callable[[Path], Path]:
+    """Copies the daemon's sounds to where the producer wants them."""
+    make_folder(out)
+    folder = SamplesFolder(out)
+
+    def copy(path: Path) -> Path:
+        try:
+            wav = path.read_bytes()
+        except OSError as error:
+            raise NotFoundError(f"{path} cannot be read: {error.strerror}") from None
+        return folder.publish(wav, path.name)
+
+    return copy
+
+
+@contextmanager
+def _daemon_of(home: Home, settings: Settings) -> Iterator[Client | None]:
+    """The daemon that holds the home, if it answers; another home's puts its sounds elsewhere."""
+    client = None
+    if running := home.running():
+        host, port = running.address or (settings.osc.host, settings.osc.port)
+        with suppress(OSError):  # a name that leads nowhere
+            client = OscClient(reachable(host), port)
+    if client is None:
+        yield None
+        return
+    with client:
+        yield client if answers(client) else None

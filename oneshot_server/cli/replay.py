@@ -1,0 +1,90 @@
+"""``oneshot render --like FILE.wav``: the same bytes again."""
+
+import filecmp
+from pathlib import Path
+
+import typer
+
+from oneshot_server.cli.output import printable
+from oneshot_server.cli.rendering import render_here
+from oneshot_server.domain.recipe import Recipe
+from oneshot_server.domain.requests import GenerateRequest
+from oneshot_server.errors import MetadataError, ModelError
+from oneshot_server.library.home import Home, resolve_home
+from oneshot_server.library.wav_encoding import SUBTYPES
+from oneshot_server.library.wav_metadata import read_recipe
+from oneshot_server.pipeline import model_folder
+from oneshot_server.settings import load_settings, override
+
+
+def replay(
+    file: Path, *, out: Path | None, json: bool, home_option: Path | None, model: str | None
+) -> None:
+    """Render what a file's recipe says; always here, for a daemon finishes as its settings say.
+
+    Raises:
+        MetadataError: the file carries no recipe that can be followed.
+        ModelError: the model is another one than the file was made with.
+    """
+    recipe = read_recipe(file)
+    if recipe.subtype not in SUBTYPES:
+        raise MetadataError(
+            f"{file}: sample format {recipe.subtype[:20]!r}, expected one of {', '.join(SUBTYPES)}"
+        )
+    home = resolve_home(home_option)
+    name = model or model_name(file, recipe)
+    check_model(file, recipe, name, home)
+    settings = override(load_settings(home.config), "engine.model", name, origin="--model")
+    paths = render_here(
+        recipe_to_request(recipe),
+        home,
+        settings,
+        out=out,
+        json=json,
+        finish=recipe.finish,
+        subtype=recipe.subtype,
+    )
+    for path in paths:
+        if not filecmp.cmp(file, path, shallow=False):
+            typer.echo(f"oneshot: {printable(difference(recipe, read_recipe(path)))}", err=True)
+
+
+def recipe_to_request(recipe: Recipe) -> GenerateRequest:
+    """What to ask for; length and level are in the recipe's finish."""
+    return GenerateRequest(
+        prompt=recipe.prompt,
+        negative=recipe.negative,
+        seed=recipe.seed,
+        steps=recipe.steps,
+        guidance=recipe.guidance,
+        loras=recipe.loras,
+        replay=recipe.batch,
+    )
+
+
+def model_name(file: Path, recipe: Recipe) -> str:
+    """The recipe's model; a stranger's file may name a model, but not a place on this disk."""
+    if Path(recipe.model).name != recipe.model or "\\" in recipe.model:
+        raise MetadataError(
+            f"{file}: model {recipe.model[:60]!r} is a path, expected a name: "
+            "say which model with --model"
+        )
+    return recipe.model
+
+
+def check_model(file: Path, recipe: Recipe, name: str, home: Home) -> None:
+    """Refuse to render with another model than the file was made with."""
+    digest = model_folder.hash_model(model_folder.find_model(name, home.models))
+    if digest != recipe.model_hash:
+        raise ModelError(
+            f"{file} was made with {recipe.model} of SHA-256 {recipe.model_hash}, but {name} has "
+            f"{digest}: the sound would differ. Install that model, or name it with --model"
+        )
+
+
+def difference(old: Recipe, new: Recipe) -> str:
+    """Why the bytes are not the same, as far as the recipes tell."""
+    before, after = (f"{recipe.software}, {recipe.platform}" for recipe in (old, new))
+    if before != after:
+        return f"the bytes differ: made by {before}, and now by {after}"
+    return "the bytes differ: the file was changed since it was made"

@@ -1,0 +1,303 @@
+"""The queue: every accepted job ends with exactly one terminal event."""
+
+import asyncio
+import secrets
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+import structlog
+
+from oneshot_server.domain.events import (
+    Accepted,
+    Cancelled,
+    Done,
+    EngineState,
+    Failed,
+    JobId,
+    Notice,
+    NoticeCode,
+    Progress,
+    SamplePublished,
+    TerminalEvent,
+)
+from oneshot_server.domain.requests import GenerateRequest
+from oneshot_server.errors import (
+    BusyError,
+    EngineFailedError,
+    ErrorCode,
+    NotFoundError,
+    OneshotError,
+    ShutdownError,
+)
+from oneshot_server.jobs.event_bus import EventBus
+from oneshot_server.jobs.journal import Journal, JournalledJob, JournalledSound
+from oneshot_server.jobs.renderer import Renderer
+
+log = structlog.get_logger(__name__)
+
+MOST_DEATHS: Final = 2
+PROGRESS_SECONDS: Final = 0.1
+
+
+class Publisher(Protocol):
+    """Where sounds go; ``library.samples_folder.SamplesFolder`` is one."""
+
+    folder: Path
+
+    def name_for(self, prompt: str, seed: int) -> str:
+        """An unused file name."""
+        ...
+
+    def publish(self, wav: bytes, name: str) -> Path:
+        """Write the file whole; raises DiskFullError or ForbiddenError."""
+        ...
+
+    def release(self, name: str) -> None:
+        """Give back a name that will not be used."""
+        ...
+
+
+@dataclass(kw_only=True)
+class Job:
+    """A job on its way."""
+
+    id: JobId
+    request: GenerateRequest
+    started: float
+    engine_deaths: int = 0
+    cancelled: bool = False
+    ended: bool = False
+    published: dict[int, SamplePublished] = field(default_factory=dict)
+    last_progress: float = 0.0
+
+
+class JobQueue:
+    """Takes jobs, hands them to the renderer one by one, publishes what comes back.
+
+    Everything runs on the event loop; the renderer awaits one report before it makes the next.
+
+    Args:
+        renderer: renders.
+        journal: remembers.
+        publisher: writes the files.
+        bus: is told.
+        limit: jobs that may wait or run; more are refused.
+    """
+
+    def __init__(
+        self,
+        *,
+        renderer: Renderer,
+        journal: Journal,
+        publisher: Publisher,
+        bus: EventBus,
+        limit: int,
+    ) -> None:
+        self._renderer = renderer
+        self._journal = journal
+        self._publisher = publisher
+        self._bus = bus
+        self._limit = limit
+        self._waiting: deque[Job] = deque()
+        self._running: Job | None = None
+        self._closed = False
+
+    def __len__(self) -> int:
+        """Jobs that wait or run."""
+        return len(self._waiting) + (self._running is not None)
+
+    def restore(self, jobs: Iterable[JournalledJob]) -> None:
+        """Take up what an earlier daemon had accepted and could not end."""
+        for old in jobs:
+            job = Job(
+                id=old.id,
+                request=old.request,
+                started=time.monotonic(),
+                engine_deaths=old.engine_deaths,
+                published={sound.index: _event(old.id, sound) for sound in old.sounds},
+            )
+            log.info("job restored", job=job.id, published=len(job.published))
+            self._waiting.append(job)
+        self._start_next()
+
+    def submit(self, request: GenerateRequest) -> JobId:
+        """Take a job; see ``domain.core.Core``."""
+        if self._closed:
+            raise ShutdownError("the daemon is shutting down")
+        if self._renderer.state is EngineState.FAILED:
+            raise EngineFailedError(self._renderer.failure)
+        if len(self) >= self._limit:
+            raise BusyError(f"{len(self)} jobs are waiting, jobs.queue_limit = {self._limit}")
+        job = Job(id=JobId(secrets.token_hex(4)), request=request, started=time.monotonic())
+        self._journal.accept(job.id, request)
+        self._waiting.append(job)
+        self._bus.emit(Accepted(job=job.id))
+        self._start_next()
+        return job.id
+
+    def cancel(self, job_id: JobId) -> None:
+        """Cancel a job; see ``domain.core.Core``."""
+        for job in self._waiting:
+            if job.id == job_id:
+                self._waiting.remove(job)
+                self._end(job, Cancelled(job=job.id))
+                return
+        if self._running is None or self._running.id != job_id:
+            raise NotFoundError(f'job "{job_id[:40]}" is not waiting or running')
+        if not self._running.cancelled:
+            self._running.cancelled = True
+            self._renderer.cancel(job_id)
+
+    def shut_down(self) -> None:
+        """End every job; nothing is taken or published from now on."""
+        self._closed = True
+        text = "the daemon was shut down"
+        for job in [*filter(None, [self._running]), *self._waiting]:
+            self._end(job, _cancelled_or(job, ErrorCode.CANCELLED_BY_SHUTDOWN, text))
+        self._running = None
+        self._waiting.clear()
+
+    def engine_ready(self) -> None:
+        """The engine takes a job."""
+        self._start_next()
+
+    def engine_progress(self, job_id: JobId, fraction: float, stage: str) -> None:
+        """The engine is so far with the job."""
+        job = self._current(job_id)
+        now = time.monotonic()
+        if job is not None and now - job.last_progress >= PROGRESS_SECONDS:
+            job.last_progress = now
+            self._bus.emit(Progress(job=job.id, fraction=fraction, stage=stage))
+
+    def engine_notice(self, job_id: JobId, code: NoticeCode, text: str) -> None:
+        """The engine remarks on the job."""
+        job = self._current(job_id)
+        if job is not None:
+            self._bus.emit(Notice(job=job.id, code=code, text=text))
+
+    async def engine_rendered(
+        self, job_id: JobId, index: int, seed: int, seconds: float, wav: bytes
+    ) -> None:
+        """The engine has made a sound: publish it."""
+        job = self._current(job_id)
+        if job is None or job.cancelled or job.ended or index in job.published:
+            return
+        name = self._publisher.name_for(job.request.prompt, seed)
+        intended = JournalledSound(
+            index=index, path=str(self._publisher.folder / name), seed=seed, seconds=seconds
+        )
+        try:
+            self._journal.intend(job.id, intended)
+            # A disk may take its time to say that a file is safe; OSC goes on meanwhile.
+            path = str(await asyncio.to_thread(self._publisher.publish, wav, name))
+        except OneshotError as error:
+            self._publisher.release(name)
+            self._fail(job, error.code, str(error))
+            return
+        self._journal.published(job.id, index, path)
+        event = SamplePublished(job=job.id, index=index, path=path, seed=seed, seconds=seconds)
+        job.published[index] = event
+        if self._current(job_id) is job:
+            self._bus.emit(event)
+
+    def engine_done(self, job_id: JobId) -> None:
+        """The engine has made every sound of the job."""
+        job = self._take(job_id)
+        if job is not None:
+            spent = round((time.monotonic() - job.started) * 1000)
+            done = Done(job=job.id, count=len(job.published), milliseconds=spent)
+            self._end(job, Cancelled(job=job.id) if job.cancelled else done)
+        self._start_next()
+
+    def engine_failed(self, job_id: JobId, code: ErrorCode, text: str) -> None:
+        """The engine cannot render the job, and lives on."""
+        job = self._take(job_id)
+        if job is not None:
+            self._end(job, _cancelled_or(job, code, text))
+        self._start_next()
+
+    def engine_cancelled(self, job_id: JobId) -> None:
+        """The engine has stopped the job as asked."""
+        job = self._take(job_id)
+        if job is not None:
+            self._end(job, Cancelled(job=job.id))
+        self._start_next()
+
+    def engine_died(self, text: str) -> None:
+        """The engine is dead; its job is tried once more, or it was the job's fault."""
+        job, self._running = self._running, None
+        if job is None or job.ended:
+            return
+        job.engine_deaths += 1
+        self._journal.engine_died(job.id)
+        if job.cancelled:
+            self._end(job, Cancelled(job=job.id))
+        elif job.engine_deaths >= MOST_DEATHS:
+            text = f"the engine died {job.engine_deaths} times on this job, the last time: {text}"
+            self._end(job, Failed(job=job.id, code=ErrorCode.ENGINE_FAILED, text=text))
+        else:
+            self._waiting.appendleft(job)
+
+    def engine_gave_up(self, text: str) -> None:
+        """There will be no engine: end what waits for it."""
+        while self._waiting:
+            job = self._waiting.popleft()
+            self._end(job, Failed(job=job.id, code=ErrorCode.ENGINE_FAILED, text=text))
+
+    def _start_next(self) -> None:
+        while (
+            self._running is None
+            and self._waiting
+            and not self._closed
+            and self._renderer.state is EngineState.READY
+        ):
+            job = self._waiting.popleft()
+            wanted = 1 if job.request.replay is not None else job.request.count
+            self._running = job
+            if len(job.published) == wanted:  # the daemon was killed a moment before saying so
+                self.engine_done(job.id)
+                return
+            self._renderer.render(job.id, job.request, frozenset(job.published))
+
+    def _fail(self, job: Job, code: ErrorCode, text: str) -> None:
+        """End a running job that cannot be published; the engine learns that it may stop."""
+        if self._current(job.id) is job:
+            self._end(job, Failed(job=job.id, code=code, text=text))
+            self._renderer.cancel(job.id)
+
+    def _current(self, job_id: JobId) -> Job | None:
+        if self._running is None or self._running.id != job_id:
+            return None
+        return self._running
+
+    def _take(self, job_id: JobId) -> Job | None:
+        """The running job, which runs no more."""
+        job = self._current(job_id)
+        if job is not None:
+            self._running = None
+        return job
+
+    def _end(self, job: Job, event: TerminalEvent) -> None:
+        if job.ended:
+            return
+        job.ended = True
+        how = str(event.code) if isinstance(event, Failed) else type(event).__name__.lower()
+        self._journal.end(job.id, how)
+        log.info("job ended", job=job.id, how=how, sounds=len(job.published))
+        self._bus.emit(event)
+
+
+def _event(job: JobId, sound: JournalledSound) -> SamplePublished:
+    return SamplePublished(
+        job=job, index=sound.index, path=sound.path, seed=sound.seed, seconds=sound.seconds
+    )
+
+
+def _cancelled_or(job: Job, code: ErrorCode, text: str) -> TerminalEvent:
+    if job.cancelled:
+        return Cancelled(job=job.id)
+    return Failed(job=job.id, code=code, text=text)

@@ -1,0 +1,85 @@
+"""Who is told what: leases by ``/oneshot/hello``, and who asked for which job."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
+
+from oneshot_server.domain.events import JobId
+
+Address = tuple[str, int]
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+MOST_LEASES: Final = 64
+MOST_JOBS: Final = 4096
+REMEMBERED_SECONDS: Final = 60.0
+
+
+class Clients:
+    """Leases and askers; everything is bounded, the oldest goes first.
+
+    Args:
+        lease_seconds: how long a client that says nothing still gets events.
+        clock: seconds that only rise.
+    """
+
+    def __init__(self, *, lease_seconds: float, clock: Callable[[], float]) -> None:
+        self._lease_seconds = lease_seconds
+        self._clock = clock
+        self._leases: OrderedDict[Address, float] = OrderedDict()
+        self._reply_to: OrderedDict[Address, Address] = OrderedDict()
+        self._askers: OrderedDict[JobId, dict[Address, str]] = OrderedDict()
+        self._requests: OrderedDict[tuple[str, str, str], tuple[JobId, float]] = OrderedDict()
+
+    def hello(self, source: Address, reply_port: int) -> Address:
+        """Register (the source's host, reply_port) for events; returns it."""
+        target = (source[0], reply_port)
+        _put(self._leases, target, self._clock() + self._lease_seconds, MOST_LEASES)
+        _put(self._reply_to, source, target, MOST_LEASES)
+        return target
+
+    def renew(self, source: Address) -> None:
+        """Any request of a host renews its leases: many clients send from ever new ports."""
+        for target in self._leases:
+            if target[0] == source[0]:
+                self._leases[target] = self._clock() + self._lease_seconds
+
+    def reply_to(self, source: Address) -> Address:
+        """Where answers to this source go: its reply_port if it said hello, else itself."""
+        target = self._reply_to.get(source, source)
+        return target if target in self._leases else source
+
+    def asks(self, job: JobId, target: Address, request_id: str) -> None:
+        """``target`` is to be told of the job under its own id."""
+        if job not in self._askers:
+            _put(self._askers, job, {}, MOST_JOBS)
+        self._askers[job][target] = request_id
+
+    def listeners(self, job: JobId) -> Iterable[tuple[Address, str]]:
+        """Who is told of the job, each once, with the id under which it asked, if it did."""
+        now = self._clock()
+        for target in [t for t, until in self._leases.items() if until < now]:
+            del self._leases[target]
+        return (dict.fromkeys(self._leases, "") | self._askers.get(job, {})).items()
+
+    def forget(self, job: JobId) -> None:
+        """The job has ended."""
+        self._askers.pop(job, None)
+
+    def remember(self, source: Address, address: str, request_id: str, job: JobId) -> None:
+        """A request with an id was done; for a minute it is not done again."""
+        if request_id:
+            _put(self._requests, (source[0], address, request_id), (job, self._clock()), MOST_JOBS)
+
+    def seen(self, source: Address, address: str, request_id: str) -> JobId | None:
+        """The job of a request that came before; ``None`` for a new one."""
+        job, when = self._requests.get((source[0], address, request_id), (JobId(""), -1e9))
+        return job if self._clock() - when <= REMEMBERED_SECONDS else None
+
+
+def _put(store: OrderedDict[_Key, _Value], key: _Key, value: _Value, most: int) -> None:
+    """Set the newest entry, drop the oldest beyond ``most``."""
+    store[key] = value
+    store.move_to_end(key)
+    while len(store) > most:
+        store.popitem(last=False)

@@ -1,0 +1,249 @@
+"""The OSC server: one UDP socket, and an answer to everything that comes through it."""
+
+import asyncio
+import errno
+import secrets
+import time
+from collections.abc import Callable
+from typing import Final, cast
+
+import structlog
+
+from oneshot_server.domain.core import Core
+from oneshot_server.domain.events import Accepted, Cancelled, Done, Failed, JobEvent, JobId
+from oneshot_server.domain.parameters import SEED
+from oneshot_server.domain.requests import GenerateRequest, parse_loras
+from oneshot_server.errors import AlreadyRunningError, BadArgumentsError, OneshotError
+from oneshot_server.transports.osc.clients import Address, Clients
+from oneshot_server.transports.osc.decode import Message, datagram_to_messages
+from oneshot_server.transports.osc.encode import error, event_to_datagram, message, short
+from oneshot_server.transports.osc.parse import Parsed, message_id, parse
+
+log = structlog.get_logger(__name__)
+
+LOG_SECONDS: Final = 1.0
+
+
+class OscServer(asyncio.DatagramProtocol):
+    """Parses requests, asks the core, sends answers and events.
+
+    Args:
+        core: the daemon without its transports.
+        clients: who is told what.
+        version: told in ``/oneshot/welcome``.
+        lease_seconds: told in ``/oneshot/welcome``.
+    """
+
+    def __init__(self, core: Core, clients: Clients, *, version: str, lease_seconds: int) -> None:
+        self._core = core
+        self._clients = clients
+        self._version = version
+        self._lease_seconds = lease_seconds
+        self._transport: asyncio.DatagramTransport | None = None
+        self._unsubscribe = core.subscribe(self._on_event)
+        self._asking: tuple[Address, str] | None = None
+        self._refused = 0
+        self._refusals_logged = -LOG_SECONDS
+        self._handlers: dict[str, Callable[[Parsed, Address], None]] = {
+            "/oneshot/hello": self._hello,
+            "/oneshot/ping": self._ping,
+            "/oneshot/generate": self._generate,
+            "/oneshot/cancel": self._cancel,
+            "/oneshot/status": self._status,
+            "/oneshot/list": self._list,
+        }
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        assert self._transport is not None
+        return cast("int", self._transport.get_extra_info("sockname")[1])
+
+    def stop(self) -> None:
+        """Send nothing more and free the port."""
+        self._unsubscribe()
+        if self._transport is not None:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Asyncio's: the socket is open."""
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def error_received(self, exc: Exception) -> None:
+        """Asyncio's: a client's port is closed. Its lease will run out."""
+        log.debug("a client is gone", error=str(exc))
+
+    def datagram_received(self, data: bytes, addr: Address) -> None:
+        """Asyncio's: a datagram has come. Whatever is wrong with it is answered, never raised."""
+        source = (addr[0], addr[1])
+        try:
+            messages = datagram_to_messages(data)
+        except OneshotError as problem:
+            self._refuse("", problem, source)
+            return
+        for received in messages:
+            self._handle(received, source)
+
+    def _handle(self, received: Message, source: Address) -> None:
+        try:
+            parsed = parse(received)
+            self._clients.renew(source)
+            self._handlers[parsed.spec.address](parsed, source)
+        except OneshotError as problem:
+            self._refuse(message_id(received), problem, source)
+        except Exception as problem:
+            log.exception("a request failed", address=received.address[:80])
+            text = f"{type(problem).__name__} in the server; see its log"
+            failure = message("/oneshot/error", message_id(received), "engine_failed", text)
+            self._send(failure, self._clients.reply_to(source))
+
+    def _refuse(self, request_id: str, problem: OneshotError, source: Address) -> None:
+        self._send(error(request_id, problem), self._clients.reply_to(source))
+        self._refused += 1
+        now = time.monotonic()
+        if now - self._refusals_logged >= LOG_SECONDS:  # a flood of nonsense is one line a second
+            self._refusals_logged = now
+            log.warning(
+                "requests refused", count=self._refused, last=short(str(problem)), source=source[0]
+            )
+            self._refused = 0
+
+    def _send(self, datagram: bytes, target: Address) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.sendto(datagram, target)
+
+    def _answer(self, source: Address, address: str, *arguments: float | str) -> None:
+        self._send(message(address, *arguments), self._clients.reply_to(source))
+
+    def _hello(self, parsed: Parsed, source: Address) -> None:
+        self._clients.hello(source, cast("int", parsed.arguments["reply_port"]))
+        state = str(self._core.status().state)
+        self._answer(
+            source, "/oneshot/welcome", _id(parsed), self._version, state, self._lease_seconds
+        )
+
+    def _ping(self, parsed: Parsed, source: Address) -> None:
+        status = self._core.status()
+        self._answer(source, "/oneshot/pong", _id(parsed), str(status.state), status.queue_length)
+
+    def _status(self, parsed: Parsed, source: Address) -> None:
+        status = self._core.status()
+        self._answer(
+            source,
+            "/oneshot/state",
+            _id(parsed),
+            str(status.state),
+            status.queue_length,
+            status.device,
+            status.model,
+            status.training,
+        )
+
+    def _list(self, parsed: Parsed, source: Address) -> None:
+        what = str(parsed.arguments["what"])
+        for item in self._core.list_items(what):
+            self._answer(
+                source, "/oneshot/item", _id(parsed), what, short(item.name), short(item.detail)
+            )
+        self._answer(source, "/oneshot/ok", _id(parsed))
+
+    def _generate(self, parsed: Parsed, source: Address) -> None:
+        if self._answer_again(parsed, source):
+            return
+        self._asking = (self._clients.reply_to(source), _id(parsed))
+        try:
+            job = self._core.submit(_request(parsed))
+        finally:
+            self._asking = None
+        self._clients.remember(source, parsed.spec.address, _id(parsed), job)
+
+    def _cancel(self, parsed: Parsed, source: Address) -> None:
+        if self._answer_again(parsed, source):
+            return
+        job = JobId(str(parsed.arguments["job"]))
+        target = self._clients.reply_to(source)
+        if not self._core.history(job):
+            self._core.cancel(job)  # raises: there is no such job to ask about
+            return
+        self._clients.asks(job, target, _id(parsed))
+        self._core.cancel(job)
+        self._clients.remember(source, parsed.spec.address, _id(parsed), job)
+
+    def _answer_again(self, parsed: Parsed, source: Address) -> bool:
+        """A request that came before: send what became of it, for the answers may be lost."""
+        job = self._clients.seen(source, parsed.spec.address, _id(parsed))
+        if job is None:
+            return False
+        target = self._clients.reply_to(source)
+        history = self._core.history(job)
+        for event in history:
+            self._send(event_to_datagram(event, _id(parsed)), target)
+        if not any(isinstance(event, Done | Failed | Cancelled) for event in history):
+            self._clients.asks(job, target, _id(parsed))
+        return True
+
+    def _on_event(self, event: JobEvent) -> None:
+        if isinstance(event, Accepted) and self._asking is not None:
+            self._clients.asks(event.job, *self._asking)
+        for target, request_id in self._clients.listeners(event.job):
+            self._send(event_to_datagram(event, request_id), target)
+        if isinstance(event, Done | Failed | Cancelled):
+            self._clients.forget(event.job)
+
+
+def _id(parsed: Parsed) -> str:
+    return str(parsed.arguments["id"])
+
+
+def _request(parsed: Parsed) -> GenerateRequest:
+    keys = dict(parsed.keys)
+    keys.setdefault("seed", secrets.randbelow(int(SEED.high) + 1))
+    loras = parse_loras(str(keys.pop("lora", "")))
+    return GenerateRequest(
+        prompt=str(parsed.arguments["prompt"]),
+        loras=loras,
+        **keys,  # type: ignore[arg-type]  # the table's types are the request's, a test says so
+    )
+
+
+async def start_osc_server(
+    core: Core,
+    host: str,
+    port: int,
+    *,
+    version: str,
+    lease_seconds: int = 60,
+    clock: Callable[[], float] = time.monotonic,
+) -> OscServer:
+    """Listen on a port; 0 takes any.
+
+    Raises:
+        AlreadyRunningError: the port is taken, or may not be used; names it and the key.
+        BadArgumentsError: the host is no address of this machine.
+    """
+    server = OscServer(
+        core,
+        Clients(lease_seconds=lease_seconds, clock=clock),
+        version=version,
+        lease_seconds=lease_seconds,
+    )
+    try:
+        await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: server, local_addr=(host, port)
+        )
+    except OSError as problem:
+        server.stop()
+        if problem.errno in {errno.EADDRINUSE, errno.EACCES}:
+            why = (
+                "is taken by another program"
+                if problem.errno == errno.EADDRINUSE
+                else "is not allowed"
+            )
+            raise AlreadyRunningError(
+                f"UDP port {port} on {host} {why}: choose another by osc.port in config.toml "
+                "or with --port"
+            ) from None
+        raise BadArgumentsError(
+            f"osc.host = {host!r} cannot be listened on: {problem.strerror or problem}"
+        ) from None
+    return server

@@ -1,0 +1,289 @@
+"""The protocol's one table: parsing, docs and the CLI's help are made from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from oneshot_server.domain.parameters import GENERATE_KEYS, PROMPT, Parameter
+
+ID: Final = Parameter(
+    name="id", kind=str, low=0, high=200, default="", help='chosen by the client; "" for none'
+)
+REPLY_PORT: Final = Parameter(
+    name="reply_port", kind=int, low=1, high=65535, default="", help="where events are sent"
+)
+JOB: Final = Parameter(name="job", kind=str, low=1, high=100, default="", help="a job's id")
+WHAT: Final = Parameter(
+    name="what",
+    kind=str,
+    low=1,
+    high=40,
+    default="",
+    help="loras, datasets, models, pads, kits, midi_ports, recent",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One address that a client may send to.
+
+    Attributes:
+        address: matched exactly.
+        arguments: in order; the id is the first of each.
+        keys: what may follow as key and value, in any order, each once.
+        answer: what comes back, as the docs say it.
+        help: one line.
+        built: whether this version has it.
+    """
+
+    address: str
+    arguments: tuple[Parameter, ...] = (ID,)
+    keys: tuple[Parameter, ...] = ()
+    answer: str = "/oneshot/ok id"
+    help: str = ""
+    built: bool = True
+
+    @property
+    def usage(self) -> str:
+        """The arguments as a line: ``id prompt [key value]…``."""
+        words = [argument.name for argument in self.arguments]
+        return " ".join([*words, "[key value]…"] if self.keys else words)
+
+    @property
+    def types(self) -> str:
+        """OSC type tags of the arguments: ``s s (s s|i|f)…``."""
+        tags = [TAGS[argument.kind] for argument in self.arguments]
+        return " ".join([*tags, "(s s|i|f)…"] if self.keys else tags)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One address that the daemon sends to: its arguments' names, types and meaning."""
+
+    address: str
+    arguments: str
+    types: str
+    help: str
+
+
+def _text(name: str, text: str) -> Parameter:
+    return Parameter(name=name, kind=str, low=1, high=1000, default="", help=text)
+
+
+def _number(name: str, low: float, high: float, text: str) -> Parameter:
+    return Parameter(name=name, kind=float, low=low, high=high, default="", help=text)
+
+
+TAGS: Final[Mapping[type, str]] = {str: "s", int: "i", float: "f"}
+PAD: Final = Parameter(name="pad", kind=int, low=0, high=63, default="", help="number of a pad")
+STARS: Final = Parameter(name="stars", kind=int, low=0, high=5, default="", help="0 to 5")
+KEY: Final = _text("key", "a pad's key")
+GENERATED: Final = "as /oneshot/generate"
+ACCEPTED: Final = (
+    "/oneshot/accepted id job → /oneshot/progress → /oneshot/sample … → /oneshot/done job count ms"
+)
+
+REQUESTS: Final[Mapping[str, Request]] = {
+    request.address: request
+    for request in (
+        Request(
+            address="/oneshot/hello",
+            arguments=(ID, REPLY_PORT),
+            answer="/oneshot/welcome id version state lease_s",
+            help="register this address and reply_port for events; any request renews it",
+        ),
+        Request(
+            address="/oneshot/ping",
+            answer="/oneshot/pong id state queue_length",
+            help="is anybody there",
+        ),
+        Request(
+            address="/oneshot/generate",
+            arguments=(ID, PROMPT),
+            keys=GENERATE_KEYS,
+            answer=ACCEPTED,
+            help="make sounds from a prompt",
+        ),
+        Request(
+            address="/oneshot/cancel",
+            arguments=(ID, JOB),
+            answer="/oneshot/cancelled job",
+            help="stop a job that waits or runs",
+        ),
+        Request(
+            address="/oneshot/status",
+            answer="/oneshot/state id state queue_length device model training",
+            help="what the daemon is doing",
+        ),
+        Request(
+            address="/oneshot/list",
+            arguments=(ID, WHAT),
+            answer="/oneshot/item id what name detail … then /oneshot/ok id",
+            help="name the things of a kind",
+        ),
+        Request(
+            address="/oneshot/pad/trigger",
+            arguments=(ID, PAD, _number("velocity", 0, 1, "how hard")),
+            answer=GENERATED,
+            help="play a pad",
+            built=False,
+        ),
+        Request(
+            address="/oneshot/pad/set",
+            arguments=(ID, PAD, KEY, _text("value", "its value")),
+            help="change a pad",
+            built=False,
+        ),
+        Request(
+            address="/oneshot/pad/get",
+            arguments=(ID, PAD),
+            answer="/oneshot/pad id pad key value … then /oneshot/ok id",
+            help="read a pad",
+            built=False,
+        ),
+        Request(
+            address="/oneshot/kit/load",
+            arguments=(ID, _text("name", "a kit")),
+            help="load sixteen pads",
+            built=False,
+        ),
+        Request(
+            address="/oneshot/kit/save",
+            arguments=(ID, _text("name", "a kit")),
+            help="save sixteen pads",
+            built=False,
+        ),
+        Request(
+            address="/oneshot/midi/learn",
+            arguments=(ID, _text("target", "what a controller shall move")),
+            answer="/oneshot/midi/learned id target message",
+            help="take the next MIDI message for a target",
+            built=False,
+        ),
+        Request(
+            address="/oneshot/vary",
+            arguments=(ID, _text("path", "a sound"), _number("strength", 0, 1, "how much")),
+            keys=GENERATE_KEYS,
+            answer=GENERATED,
+            help="make variations of a sound",
+            built=False,
+        ),
+        Request(
+            address="/oneshot/morph",
+            arguments=(
+                ID,
+                _text("path_a", "a sound"),
+                _text("path_b", "another"),
+                _number("t", 0, 1, "how far from a to b"),
+            ),
+            keys=GENERATE_KEYS,
+            answer=GENERATED,
+            help="make sounds between two",
+            built=False,
+        ),
+        Request(
+            address="/oneshot/inpaint",
+            arguments=(ID, _text("path", "a sound"), _text("keep", "attack or tail")),
+            keys=GENERATE_KEYS,
+            answer=GENERATED,
+            help="keep one part of a sound and make the rest anew",
+            built=False,
+        ),
+        Request(
+            address="/oneshot/lora",
+            arguments=(ID, _text("name", "a LoRA"), _number("weight", -2, 2, "0 unloads")),
+            help="load a LoRA",
+            built=False,
+        ),
+        Request(
+            address="/oneshot/train",
+            arguments=(ID, _text("dataset", "a folder in datasets")),
+            answer="/oneshot/accepted id job → /oneshot/train/progress job fraction step loss → "
+            "/oneshot/lora/ready job name version → /oneshot/done",
+            help="train a LoRA",
+            built=False,
+        ),
+        Request(
+            address="/oneshot/model",
+            arguments=(ID, _text("name", "a model")),
+            answer="/oneshot/accepted id job → /oneshot/done",
+            help="change the base model",
+            built=False,
+        ),
+        Request(
+            address="/oneshot/star",
+            arguments=(ID, _text("path", "a sound"), STARS),
+            help="rate a sound",
+            built=False,
+        ),
+    )
+}
+"""Address to request."""
+
+ANSWERS: Final = (
+    Answer(
+        address="/oneshot/welcome",
+        arguments="id version state lease_s",
+        types="s s s i",
+        help="registered; renew within lease_s seconds by any request",
+    ),
+    Answer(
+        address="/oneshot/pong",
+        arguments="id state queue_length",
+        types="s s i",
+        help="alive",
+    ),
+    Answer(
+        address="/oneshot/accepted",
+        arguments="id job",
+        types="s s",
+        help="the job is written down and will end with exactly one of done, error, cancelled",
+    ),
+    Answer(
+        address="/oneshot/progress",
+        arguments="job fraction stage",
+        types="s f s",
+        help="0 to 1, at most ten a second",
+    ),
+    Answer(
+        address="/oneshot/sample",
+        arguments="job index path seed seconds",
+        types="s i s i f",
+        help="a sound is in the samples folder",
+    ),
+    Answer(
+        address="/oneshot/done",
+        arguments="job count ms",
+        types="s i i",
+        help="the end: all sounds are there",
+    ),
+    Answer(
+        address="/oneshot/cancelled", arguments="job", types="s", help="the end, as it was asked"
+    ),
+    Answer(
+        address="/oneshot/error",
+        arguments="id-or-job code text",
+        types="s s s",
+        help="a request that was refused, or the end of a job",
+    ),
+    Answer(
+        address="/oneshot/notice",
+        arguments="job code text",
+        types="s s s",
+        help="a remark, never an end: unknown_words, retried, reserve_miss, fallback",
+    ),
+    Answer(
+        address="/oneshot/item",
+        arguments="id what name detail",
+        types="s s s s",
+        help="one thing of a list",
+    ),
+    Answer(address="/oneshot/ok", arguments="id", types="s", help="done, or the list's end"),
+    Answer(
+        address="/oneshot/state",
+        arguments="id state queue_length device model training",
+        types="s s i s s s",
+        help="state is starting, loading, ready, busy (still accepts) or failed",
+    ),
+)
+"""What the daemon sends."""

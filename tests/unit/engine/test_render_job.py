@@ -1,0 +1,187 @@
+from collections.abc import Callable, Sequence
+
+import pytest
+import torch
+
+from oneshot_server.domain.events import NoticeCode
+from oneshot_server.domain.finish_options import FinishOptions
+from oneshot_server.domain.requests import Batch, GenerateRequest, LoraWeight
+from oneshot_server.engine.messages import Message, Render, Rendered, RenderNotice, RenderProgress
+from oneshot_server.engine.render_job import JobRenderer
+from oneshot_server.errors import (
+    BadArgumentsError,
+    DefectError,
+    NotInThisVersionError,
+    RenderCancelledError,
+)
+from oneshot_server.library.wav_metadata import extract
+from oneshot_server.pipeline.model import Model
+from oneshot_server.pipeline.model_folder import ModelCard
+from oneshot_server.pipeline.prompt import Words
+from oneshot_server.pipeline.render import Sounds
+from tests.unit.dsp.profiles import PROFILE, decaying
+
+KICK = decaying(50.0, t60=0.3, seconds=PROFILE.seconds)[: PROFILE.samples]
+LATE = torch.cat([torch.zeros(PROFILE.samples // 2), KICK[: PROFILE.samples // 2]])
+BROKEN = {
+    "silent": torch.zeros(PROFILE.samples),
+    "not finite": KICK / 0.0,
+    "clipped": (9.0 * KICK).clamp(-1.0, 1.0),
+    "late": LATE,
+}
+WORDS = Words(classes=("kick",), phrases={"kick": ("kick",)}, exclusive=(), captions={})
+
+
+def model(words: Words | None = WORDS) -> Model:
+    return Model(
+        card=ModelCard(name="fake", profile=PROFILE, steps=7, guidance=2.0),
+        words=words,
+        hash="0" * 64,
+        tokenizer=None,
+        text_encoder=None,
+        unet=None,
+        vae=None,
+        scheduler_config={},
+        device=torch.device("cpu"),
+    )
+
+
+class FakeRender:
+    """Renders kicks, and what ``broken`` says for some seeds; notes the batches it was asked for."""
+
+    def __init__(self, broken: dict[int, torch.Tensor] | None = None) -> None:
+        self.broken = broken or {}
+        self.batches: list[list[int]] = []
+
+    def __call__(
+        self,
+        prompt: str,
+        _negative: str,
+        seeds: Sequence[int],
+        _model: Model,
+        *,
+        steps: int,
+        guidance: float,  # noqa: ARG002
+        on_step: Callable[[int, int], None],
+    ) -> Sounds:
+        self.batches.append(list(seeds))
+        for step in range(steps):
+            on_step(step, steps)
+        return Sounds(
+            waveforms=torch.stack([self.broken.get(seed, KICK) for seed in seeds]),
+            captions=(prompt,) * len(seeds),
+        )
+
+
+def job(**changes: object) -> Render:
+    skip = changes.pop("skip", ())
+    request = GenerateRequest(**{"prompt": "kick", "seed": 10, **changes})
+    return Render(job="j", request=request, finish=FinishOptions(), subtype="PCM_24", skip=skip)
+
+
+def run(render: FakeRender, work: Render, *, max_batch: int = 4) -> list[Message]:
+    sent: list[Message] = []
+    JobRenderer(model(), max_batch=max_batch, render=render).run(work, sent.append, lambda: None)
+    return sent
+
+
+def sounds(sent: list[Message]) -> list[Rendered]:
+    return [message for message in sent if isinstance(message, Rendered)]
+
+
+def test_each_sound_has_its_index_and_the_next_seed():
+    sent = sounds(run(FakeRender(), job(count=6)))
+    assert [(s.index, s.seed) for s in sent] == [(i, 10 + i) for i in range(6)]
+
+
+def test_batches_are_no_larger_than_allowed():
+    render = FakeRender()
+    run(render, job(count=6), max_batch=4)
+    assert render.batches == [[10, 11, 12, 13], [14, 15]]
+
+
+def test_the_recipe_says_what_of_the_batch_matters():
+    recipe = extract(sounds(run(FakeRender(), job(count=6)))[5].wav)
+    assert recipe.batch == Batch(seeds=(14, 15), index=1)
+    assert (recipe.seed, recipe.steps, recipe.guidance) == (15, 7, 2.0)
+    assert recipe.model == "fake"
+
+
+def test_a_replay_renders_the_same_batch_and_sends_one_sound():
+    render = FakeRender()
+    sent = sounds(run(render, job(replay=Batch(seeds=(4, 9, 2), index=1))))
+    assert render.batches == [[4, 9, 2]]
+    assert [(s.index, s.seed) for s in sent] == [(0, 9)]
+
+
+def test_sounds_that_are_published_are_not_sent_again_but_keep_their_place():
+    render = FakeRender()
+    sent = sounds(run(render, job(count=6, skip=(0, 1, 2, 3, 4))))
+    assert render.batches == [[14, 15]]
+    assert [s.index for s in sent] == [5]
+
+
+@pytest.mark.parametrize("defect", BROKEN)
+def test_a_broken_render_is_made_again_with_an_unused_seed(defect):
+    render = FakeRender({11: BROKEN[defect]})
+    sent = run(render, job(count=3))
+    assert render.batches == [[10, 11, 12], [13]]
+    assert sorted((s.index, s.seed) for s in sounds(sent)) == [(0, 10), (1, 13), (2, 12)]
+    notices = [m for m in sent if isinstance(m, RenderNotice)]
+    assert [n.code for n in notices] == [NoticeCode.RETRIED]
+    assert defect in notices[0].text
+
+
+@pytest.mark.parametrize("defect", BROKEN)
+def test_a_render_that_stays_broken_never_leaves_the_engine(defect):
+    render = FakeRender(dict.fromkeys(range(200), BROKEN[defect]))
+    sent: list[Message] = []
+    with pytest.raises(DefectError, match=defect):
+        JobRenderer(model(), max_batch=4, render=render).run(job(), sent.append, lambda: None)
+    assert sounds(sent) == []
+    assert len(render.batches) == 4
+
+
+def test_progress_rises_from_0_and_stays_below_1():
+    sent = run(FakeRender(), job(count=6))
+    fractions = [m.fraction for m in sent if isinstance(m, RenderProgress)]
+    assert fractions[0] == 0.0
+    assert fractions == sorted(fractions)
+    assert fractions[-1] < 1.0
+
+
+def test_a_cancelled_job_stops_before_its_next_step():
+    steps = []
+
+    def stop() -> None:
+        steps.append(1)
+        if len(steps) == 3:
+            raise RenderCancelledError
+
+    sent: list[Message] = []
+    with pytest.raises(RenderCancelledError):
+        JobRenderer(model(), max_batch=4, render=FakeRender()).run(job(), sent.append, stop)
+    assert sounds(sent) == []
+    assert len(steps) == 3
+
+
+def test_unknown_words_are_remarked_on():
+    notices = [
+        m for m in run(FakeRender(), job(prompt="wobbly kick")) if isinstance(m, RenderNotice)
+    ]
+    assert [(n.code, n.text) for n in notices] == [(NoticeCode.UNKNOWN_WORDS, "wobbly")]
+
+
+def test_a_prompt_without_a_known_word_is_refused():
+    with pytest.raises(BadArgumentsError, match="xyzzy"):
+        run(FakeRender(), job(prompt="xyzzy"))
+
+
+def test_a_lora_is_refused_as_not_in_this_version():
+    with pytest.raises(NotInThisVersionError):
+        run(FakeRender(), job(loras=(LoraWeight(name="mine", weight=1.0),)))
+
+
+def test_more_seconds_than_the_model_makes_are_remarked_on():
+    notices = [m for m in run(FakeRender(), job(seconds=20.0)) if isinstance(m, RenderNotice)]
+    assert [n.code for n in notices] == [NoticeCode.FALLBACK]
