@@ -1,10 +1,13 @@
 """``oneshot osc``: the OSC protocol to read."""
 
-from typing import Annotated
+import sys
+from typing import Annotated, Final
 
 import typer
 
 from oneshot_server.errors import BadArgumentsError
+
+PIPE_WIDTH: Final = 200
 
 
 def osc(
@@ -20,4 +23,8 @@ def osc(
 
     from oneshot_server.transports.osc.table import rich_table
 
-    Console().print(rich_table())
+    table = rich_table()
+    table.columns[0].no_wrap = True  # an address is for copying
+    # A pipe has no width, and a line in it is for grep.
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    Console(width=width).print(table)

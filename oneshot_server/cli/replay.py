@@ -64,7 +64,7 @@ def recipe_to_request(recipe: Recipe) -> GenerateRequest:
 
 def model_name(file: Path, recipe: Recipe) -> str:
     """The recipe's model; a stranger's file may name a model, but not a place on this disk."""
-    if Path(recipe.model).name != recipe.model or "\\" in recipe.model:
+    if {"/", "\\", ":"} & set(recipe.model) or recipe.model in {"", ".", ".."}:
         raise MetadataError(
             f"{file}: model {recipe.model[:60]!r} is a path, expected a name: "
             "say which model with --model"

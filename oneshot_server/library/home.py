@@ -50,7 +50,7 @@ class Home:
     @property
     def database(self) -> Path:
         """The job journal and the library's index."""
-        return self.root / "oneshot.sqlite3"
+        return self.root / "library.db"
 
     @property
     def logs(self) -> Path:

@@ -9,6 +9,7 @@ import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
 from transformers import AutoTokenizer, CLIPTextModel
+from transformers.utils.logging import disable_progress_bar
 
 from oneshot_server.errors import ModelError
 from oneshot_server.pipeline.model_folder import ModelCard, hash_model, read_card, read_words
@@ -90,6 +91,8 @@ def load_model(folder: Path, device: torch.device) -> Model:
             f"{folder / 'vae' / 'config.json'}: _class_name = {vae_class!r}, "
             f"expected one of {', '.join(vae_kinds)}"
         )
+    # Their progress bars are for terminals; the engine's stderr is a log.
+    disable_progress_bar()
     try:
         parts = {
             name: kind.from_pretrained(

@@ -1,4 +1,4 @@
-"""Who is told what: leases by ``/oneshot/hello``, and who asked for which job."""
+"""Who is told what: leases by ``/oneshot/hello``, and those who asked for a job."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -28,7 +28,7 @@ class Clients:
         self._clock = clock
         self._leases: OrderedDict[Address, float] = OrderedDict()
         self._reply_to: OrderedDict[Address, Address] = OrderedDict()
-        self._askers: OrderedDict[JobId, dict[Address, str]] = OrderedDict()
+        self._askers: OrderedDict[JobId, set[Address]] = OrderedDict()
         self._requests: OrderedDict[tuple[str, str, str], tuple[JobId, float]] = OrderedDict()
 
     def hello(self, source: Address, reply_port: int) -> Address:
@@ -49,18 +49,18 @@ class Clients:
         target = self._reply_to.get(source, source)
         return target if target in self._leases else source
 
-    def asks(self, job: JobId, target: Address, request_id: str) -> None:
-        """``target`` is to be told of the job under its own id."""
+    def asks(self, job: JobId, target: Address) -> None:
+        """``target`` is to be told of the job, lease or not."""
         if job not in self._askers:
-            _put(self._askers, job, {}, MOST_JOBS)
-        self._askers[job][target] = request_id
+            _put(self._askers, job, set(), MOST_JOBS)
+        self._askers[job].add(target)
 
-    def listeners(self, job: JobId) -> Iterable[tuple[Address, str]]:
-        """Who is told of the job, each once, with the id under which it asked, if it did."""
+    def listeners(self, job: JobId) -> Iterable[Address]:
+        """Who is told of the job, each once."""
         now = self._clock()
         for target in [t for t, until in self._leases.items() if until < now]:
             del self._leases[target]
-        return (dict.fromkeys(self._leases, "") | self._askers.get(job, {})).items()
+        return self._leases.keys() | self._askers.get(job, set())
 
     def forget(self, job: JobId) -> None:
         """The job has ended."""

@@ -38,7 +38,7 @@ def error(about: str, problem: OneshotError) -> bytes:
 
 
 def event_to_datagram(event: JobEvent, request_id: str = "") -> bytes:
-    """An event of a job; ``request_id`` is for the one who asked."""
+    """An event of a job; ``request_id`` is the id of the request that began it."""
     match event:
         case Accepted(job=job):
             return message("/oneshot/accepted", request_id, job)

@@ -165,7 +165,7 @@ class OscServer(asyncio.DatagramProtocol):
         if not self._core.history(job):
             self._core.cancel(job)  # raises: there is no such job to ask about
             return
-        self._clients.asks(job, target, _id(parsed))
+        self._clients.asks(job, target)
         self._core.cancel(job)
         self._clients.remember(source, parsed.spec.address, _id(parsed), job)
 
@@ -179,14 +179,17 @@ class OscServer(asyncio.DatagramProtocol):
         for event in history:
             self._send(event_to_datagram(event, _id(parsed)), target)
         if not any(isinstance(event, Done | Failed | Cancelled) for event in history):
-            self._clients.asks(job, target, _id(parsed))
+            self._clients.asks(job, target)
         return True
 
     def _on_event(self, event: JobEvent) -> None:
+        request_id = ""
         if isinstance(event, Accepted) and self._asking is not None:
-            self._clients.asks(event.job, *self._asking)
-        for target, request_id in self._clients.listeners(event.job):
-            self._send(event_to_datagram(event, request_id), target)
+            target, request_id = self._asking
+            self._clients.asks(event.job, target)
+        datagram = event_to_datagram(event, request_id)
+        for target in self._clients.listeners(event.job):
+            self._send(datagram, target)
         if isinstance(event, Done | Failed | Cancelled):
             self._clients.forget(event.job)
 

@@ -17,8 +17,8 @@ matched exactly.
 
 Every request's first argument is `id`, any string that the client chooses, `""` for none. A
 request with an id that was seen within the last minute is answered again, not done again: UDP loses
-packets. Answers go to the sender's own address and port, or to its `reply_port` if it said `/oneshot/hello`;
-whoever said hello gets the events of all jobs.
+packets. Let ids be unique on a machine. Answers go to the sender's own address and port, or to its
+`reply_port` if it said `/oneshot/hello`; whoever said hello gets the events of all jobs.
 
 Try it: `oscsend osc.udp://127.0.0.1:9330 /oneshot/generate ss a "punchy kick"`
 """

@@ -1,7 +1,7 @@
 """``oneshot render``: who renders, what is asked for, and what is told."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -35,6 +35,9 @@ from oneshot_server.library.wav_encoding import encode_wav
 from oneshot_server.library.wav_metadata import embed
 from oneshot_server.pipeline import model_folder
 from oneshot_server.settings import Settings
+
+# Nothing here may render for real, or touch the producer's home.
+pytestmark = pytest.mark.usefixtures("engine", "home")
 
 JOB = JobId("j1")
 HASH = "ab" * 32
@@ -87,7 +90,7 @@ class Engine:
         settings: Settings,
         folder: Path,
         on_event: Callable[[JobEvent], None],
-        **options: Any,
+        **options: object,
     ) -> None:
         self.calls.append({"request": request, "settings": settings, "folder": folder, **options})
         structlog.get_logger().info("what must not be among the paths")
@@ -114,7 +117,7 @@ class Engine:
 
 
 @pytest.fixture(autouse=True)
-def _log_as_before() -> Any:
+def _log_as_before() -> Iterator[None]:
     yield
     structlog.reset_defaults()
 
@@ -148,7 +151,7 @@ def test_without_a_daemon_the_sounds_are_made_here(engine: Engine, home: Home) -
     assert home.config.exists()
 
 
-def test_all_options_reach_the_request(engine: Engine, home: Home) -> None:
+def test_all_options_reach_the_request(engine: Engine) -> None:
     options = ("--steps", 9, "--guidance", 1.5, "--negative", "noisy", "--seconds", 0.5)
     assert render("kick", *options, "--lora", "a:0.5", "--seed", 0).exit_code == 0
     assert engine.request == GenerateRequest(
@@ -162,13 +165,13 @@ def test_all_options_reach_the_request(engine: Engine, home: Home) -> None:
     )
 
 
-def test_without_a_seed_each_sound_is_another_one(engine: Engine, home: Home) -> None:
+def test_without_a_seed_each_sound_is_another_one(engine: Engine) -> None:
     for _ in range(2):
         assert render("kick").exit_code == 0
     assert engine.calls[0]["request"].seed != engine.calls[1]["request"].seed
 
 
-def test_json_is_one_object_a_sound(engine: Engine, home: Home) -> None:
+def test_json_is_one_object_a_sound(home: Home) -> None:
     result = render("kick", "--count", 2, "--seed", 7, "--json")
     first, second = map(json.loads, result.stdout.splitlines())
     assert first == {
@@ -180,9 +183,7 @@ def test_json_is_one_object_a_sound(engine: Engine, home: Home) -> None:
     assert second["seed"] == 8
 
 
-def test_out_is_made_and_gets_the_files_and_no_home_is_needed(
-    engine: Engine, home: Home, tmp_path: Path
-) -> None:
+def test_out_is_made_and_gets_the_files_and_no_home_is_needed(home: Home, tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
     assert render("kick", "--seed", 7, "--out", out).stdout.strip() == str(out / "kick_7.wav")
     assert (out / "kick_7.wav").read_bytes() == WAV
@@ -217,16 +218,14 @@ def test_a_value_out_of_range_is_refused_before_anything_is_loaded(
 
 
 @pytest.mark.parametrize("prompt", [[], [""], ["  "], ["x" * 501], ["\udc80"]])
-def test_no_prompt_or_a_strange_one_is_refused_in_one_line(
-    prompt: list[str], engine: Engine, home: Home
-) -> None:
+def test_no_prompt_or_a_strange_one_is_refused_in_one_line(prompt: list[str]) -> None:
     result = render(*prompt)
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
     assert "prompt" in result.stderr
 
 
-def test_a_job_that_fails_is_one_line_and_1(engine: Engine, home: Home) -> None:
+def test_a_job_that_fails_is_one_line_and_1(engine: Engine) -> None:
     engine.end = Failed(job=JOB, code=ErrorCode.ENGINE_FAILED, text="sound 0 was silent")
     result = render("kick")
     assert result.exit_code == 1
@@ -234,7 +233,7 @@ def test_a_job_that_fails_is_one_line_and_1(engine: Engine, home: Home) -> None:
     assert result.stdout == ""
 
 
-def test_a_model_that_is_not_there_is_one_line_and_1(engine: Engine, home: Home) -> None:
+def test_a_model_that_is_not_there_is_one_line_and_1(engine: Engine) -> None:
     engine.error = NotFoundError('model "none" not found')
     result = render("kick", "--model", "none")
     assert result.exit_code == 1
@@ -242,7 +241,7 @@ def test_a_model_that_is_not_there_is_one_line_and_1(engine: Engine, home: Home)
     assert engine.calls[0]["settings"].engine.model == "none"
 
 
-def test_a_broken_config_ends_with_2(engine: Engine, home: Home) -> None:
+def test_a_broken_config_ends_with_2(home: Home) -> None:
     home.create()
     home.config.write_text('[osc]\nport = "abc"', encoding="utf-8")
     result = render("kick")
@@ -268,7 +267,7 @@ class FakeClient:
 
 
 @pytest.fixture
-def daemon(home: Home, monkeypatch: pytest.MonkeyPatch) -> Any:
+def daemon(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[GenerateRequest]]:
     """A daemon that holds the home and answers; its requests."""
     requests: list[GenerateRequest] = []
 
@@ -284,7 +283,7 @@ def daemon(home: Home, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(rendering, "answers", lambda _: True)
     monkeypatch.setattr(rendering, "render_by_daemon", render_it)
     home.create()
-    with home.lock(("0.0.0.0", 9400)):  # noqa: S104 - compared, not bound
+    with home.lock(("0.0.0.0", 9400)):
         yield requests
 
 
@@ -298,9 +297,8 @@ def test_a_running_daemon_renders(
     assert FakeClient.opened == ("127.0.0.1", 9400)
 
 
-def test_the_daemons_sounds_are_copied_to_out(
-    daemon: list[GenerateRequest], engine: Engine, home: Home, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("daemon")
+def test_the_daemons_sounds_are_copied_to_out(home: Home, tmp_path: Path) -> None:
     out = tmp_path / "out"
     for name in ("kick_7.wav", "kick_7-2.wav"):
         assert render("kick", "--seed", 7, "--out", out).stdout.strip() == str(out / name)
@@ -335,9 +333,7 @@ def original(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_like_asks_for_the_same_sound_of_the_same_batch(
-    engine: Engine, home: Home, original: Path
-) -> None:
+def test_like_asks_for_the_same_sound_of_the_same_batch(engine: Engine, original: Path) -> None:
     result = render("--like", original)
     assert result.exit_code == 0, result.output
     assert result.stderr == ""
@@ -365,7 +361,7 @@ def test_like_is_rendered_here_even_if_a_daemon_runs(
 
 
 def test_like_refuses_another_model_with_both_hashes(
-    engine: Engine, home: Home, original: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, original: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(model_folder, "hash_model", lambda _: "cd" * 32)
     result = render("--like", original)
@@ -377,7 +373,7 @@ def test_like_refuses_another_model_with_both_hashes(
 
 @pytest.mark.parametrize("options", [["kick"], ["--seed", 1], ["--count", 1], ["--lora", "a"]])
 def test_like_takes_all_from_the_file(
-    options: list[object], engine: Engine, home: Home, original: Path
+    options: list[object], engine: Engine, original: Path
 ) -> None:
     result = render("--like", original, *options)
     assert result.exit_code == 1
@@ -395,7 +391,7 @@ def test_like_takes_all_from_the_file(
     ],
 )
 def test_like_does_not_follow_what_a_stranger_makes_up(
-    recipe: Recipe, says: str, engine: Engine, home: Home, original: Path
+    recipe: Recipe, says: str, engine: Engine, original: Path
 ) -> None:
     original.write_bytes(embed(encode_wav(np.zeros(9), 44100, "PCM_16"), recipe))
     result = render("--like", original)
@@ -404,7 +400,7 @@ def test_like_does_not_follow_what_a_stranger_makes_up(
     assert not engine.calls
 
 
-def test_like_says_why_the_bytes_differ(engine: Engine, home: Home, original: Path) -> None:
+def test_like_says_why_the_bytes_differ(engine: Engine, original: Path) -> None:
     elsewhere = replace(RECIPE, platform="torch 2.14.1, cuda, 8 threads")
     engine.wav = embed(encode_wav(np.zeros(100), 44100, "PCM_16"), elsewhere)
     assert (
@@ -414,7 +410,7 @@ def test_like_says_why_the_bytes_differ(engine: Engine, home: Home, original: Pa
     assert "changed since it was made" in render("--like", original).stderr
 
 
-def test_like_of_a_file_without_a_recipe_is_one_line(engine: Engine, tmp_path: Path) -> None:
+def test_like_of_a_file_without_a_recipe_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "plain.wav").write_bytes(encode_wav(np.zeros(9), 44100, "PCM_16"))
     result = render("--like", tmp_path / "plain.wav")
     assert result.exit_code == 1

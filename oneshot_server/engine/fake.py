@@ -1,0 +1,136 @@
+"""An engine process that paints nothing, for tests: ``python -m oneshot_server.engine.fake``.
+
+It speaks the real protocol in the real framing. Words of the prompt say how it behaves: ``slow``
+takes its time with each step, ``hang`` never ends by itself, ``die`` kills the process, ``die once``
+only where the file given by ``--once`` is not there yet, ``garbage`` answers with what is no message,
+``broken`` fails the job. Everything else becomes short valid WAVs at once.
+"""
+
+import argparse
+import io
+import os
+import struct
+import sys
+import threading
+import time
+import wave
+from pathlib import Path
+from queue import SimpleQueue
+from typing import BinaryIO, Final
+
+from oneshot_server.engine.messages import (
+    Cancel,
+    LoadFailed,
+    Message,
+    Ready,
+    Render,
+    RenderCancelled,
+    RenderDone,
+    Rendered,
+    RenderFailed,
+    RenderProgress,
+    encode,
+    read_to_engine,
+)
+from oneshot_server.errors import ErrorCode
+
+STEPS: Final = 5
+SLOW_STEP_SECONDS: Final = 0.05
+
+
+class FakeEngine:
+    """Answers jobs on a pair of streams."""
+
+    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO, once: Path | None) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._once = once
+        self._jobs: SimpleQueue[Render] = SimpleQueue()
+        self._cancelled: set[str] = set()
+
+    def send(self, message: Message) -> None:
+        """Send a message."""
+        self._outgoing.write(encode(message))
+        self._outgoing.flush()
+
+    def serve(self) -> None:
+        """Answer job after job, until the daemon is gone."""
+        threading.Thread(target=self._read, daemon=True).start()
+        self.send(Ready(model="fake", model_hash="0" * 64, device="none"))
+        while True:
+            self._render(self._jobs.get())
+
+    def _read(self) -> None:
+        while (message := read_to_engine(self._incoming)) is not None:
+            if isinstance(message, Cancel):
+                self._cancelled.add(message.job)
+            else:
+                self._jobs.put(message)
+        os._exit(0)
+
+    def _render(self, job: Render) -> None:
+        words = job.request.prompt.split()
+        for index in range(job.request.count):
+            if index in job.skip:
+                continue
+            step = 0
+            while step < STEPS or "hang" in words:
+                self.send(RenderProgress(job=job.job, fraction=step / (step + 1), stage="fake"))
+                if job.job in self._cancelled:
+                    self.send(RenderCancelled(job=job.job))
+                    return
+                if "slow" in words or "hang" in words:
+                    time.sleep(SLOW_STEP_SECONDS)
+                step += 1
+            self._misbehave(words)
+            if "broken" in words:
+                text = "asked to be broken"
+                self.send(RenderFailed(job=job.job, code=ErrorCode.ENGINE_FAILED, text=text))
+                return
+            seed = job.request.seed_of(index)
+            self.send(
+                Rendered(job=job.job, index=index, seed=seed, seconds=0.01, wav=tiny_wav(seed))
+            )
+        self.send(RenderDone(job=job.job))
+
+    def _misbehave(self, words: list[str]) -> None:
+        if "garbage" in words:
+            self._outgoing.write(struct.pack("<I", 5) + b"hello")
+            self._outgoing.flush()
+        if "once" in words and self._once is not None:
+            if self._once.exists():
+                return
+            self._once.touch()
+        if "die" in words:
+            os._exit(3)
+
+
+def tiny_wav(seed: int) -> bytes:
+    """Ten milliseconds whose first sample is the seed, so that files can be told apart."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(44_100)
+        file.writeframes(struct.pack("<441h", seed % 32_768, *([0] * 440)))
+    return buffer.getvalue()
+
+
+def main() -> None:
+    """Read the command line and serve on stdin and stdout."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--once", type=Path)
+    parser.add_argument("--load-failed", default="")
+    parser.add_argument("--die-at-start", action="store_true")
+    arguments = parser.parse_args()
+    engine = FakeEngine(sys.stdin.buffer, sys.stdout.buffer, arguments.once)
+    if arguments.die_at_start:
+        sys.exit("no such luck")
+    if arguments.load_failed:
+        engine.send(LoadFailed(text=arguments.load_failed))
+        return
+    engine.serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from oneshot_server.app import render_locally, running_daemon
+from oneshot_server.domain.events import Cancelled, Done, Failed, SamplePublished
+from oneshot_server.domain.requests import GenerateRequest
+from oneshot_server.errors import AlreadyRunningError, EngineFailedError, ErrorCode
+from oneshot_server.library.home import Home
+from oneshot_server.settings import OscSettings, Settings
+
+FAKE = [sys.executable, "-m", "oneshot_server.engine.fake"]
+TERMINAL = (Done, Failed, Cancelled)
+
+DAEMON = """
+import asyncio, sys
+from pathlib import Path
+from oneshot_server.app import running_daemon
+from oneshot_server.domain.requests import GenerateRequest
+from oneshot_server.library.home import Home
+from oneshot_server.settings import OscSettings, Settings
+
+async def main():
+    settings = Settings(osc=OscSettings(port={port}))
+    async with running_daemon(settings, Home(Path(sys.argv[1])), command={command!r}) as daemon:
+        for number in range({jobs}):
+            daemon.core.submit(GenerateRequest(prompt="slow kick", count=3, seed=100 * number))
+        print("accepted", flush=True)
+        await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+def free_settings() -> Settings:
+    """Settings with a port that nobody has."""
+    import socket
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return Settings(osc=OscSettings(port=probe.getsockname()[1]))
+
+
+async def until_ended(daemon, jobs):
+    ends: Counter[str] = Counter()
+    while sum(ends.values()) < len(jobs):
+        ends = Counter(
+            job for job in jobs for e in daemon.core.history(job) if isinstance(e, TERMINAL)
+        )
+        await asyncio.sleep(0.02)
+    return ends
+
+
+def kick(prompt: str = "kick", count: int = 1, seed: int = 5) -> GenerateRequest:
+    return GenerateRequest(prompt=prompt, count=count, seed=seed)
+
+
+def test_a_daemon_renders_into_its_samples_folder(tmp_path):
+    async def body():
+        async with running_daemon(free_settings(), Home(tmp_path), command=FAKE) as daemon:
+            job = daemon.core.submit(kick(count=3))
+            await until_ended(daemon, [job])
+            samples = [e for e in daemon.core.history(job) if isinstance(e, SamplePublished)]
+            assert len(samples) == 3
+            assert all(Path(e.path).parent == tmp_path / "samples" for e in samples)
+            assert [i.name for i in daemon.core.list_items("recent")] == [
+                Path(e.path).name for e in reversed(samples)
+            ]
+
+    asyncio.run(body())
+
+
+def test_a_second_daemon_on_the_same_home_is_refused(tmp_path):
+    async def body():
+        async with running_daemon(free_settings(), Home(tmp_path), command=FAKE):
+            with pytest.raises(AlreadyRunningError, match=str(os.getpid())):
+                async with running_daemon(free_settings(), Home(tmp_path), command=FAKE):
+                    pass
+
+    asyncio.run(body())
+
+
+def test_a_taken_port_is_named_with_the_key_that_changes_it(tmp_path):
+    async def body():
+        settings = free_settings()
+        async with running_daemon(settings, Home(tmp_path / "a"), command=FAKE):
+            with pytest.raises(AlreadyRunningError, match=rf"{settings.osc.port}.*osc\.port"):
+                async with running_daemon(settings, Home(tmp_path / "b"), command=FAKE):
+                    pass
+
+    asyncio.run(body())
+
+
+def test_twenty_killed_engines_end_each_job_once_and_the_next_job_works(tmp_path):
+    async def body():
+        async with running_daemon(free_settings(), Home(tmp_path), command=FAKE) as daemon:
+            for number in range(20):
+                victim = daemon.core.submit(kick("slow kick", seed=number))
+                while daemon.engine.state != "busy":
+                    await asyncio.sleep(0.01)
+                daemon.engine._process.kill()
+                after = daemon.core.submit(kick(seed=1000 + number))
+                ends = await until_ended(daemon, [victim, after])
+                assert ends == {victim: 1, after: 1}
+                assert isinstance(daemon.core.history(after)[-1], Done)
+
+    asyncio.run(body())
+
+
+def test_a_job_that_kills_every_engine_is_given_up_and_the_others_are_not(tmp_path):
+    async def body():
+        async with running_daemon(free_settings(), Home(tmp_path), command=FAKE) as daemon:
+            poison, good = daemon.core.submit(kick("die")), daemon.core.submit(kick())
+            await until_ended(daemon, [poison, good])
+            end = daemon.core.history(poison)[-1]
+            assert isinstance(end, Failed)
+            assert end.code is ErrorCode.ENGINE_FAILED
+            assert "2 times" in end.text
+            assert isinstance(daemon.core.history(good)[-1], Done)
+
+    asyncio.run(body())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX's")
+def test_jobs_of_a_daemon_killed_in_the_middle_are_rendered_after_the_restart_none_twice(tmp_path):
+    settings = free_settings()
+    program = DAEMON.format(port=settings.osc.port, command=FAKE, jobs=10)
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE
+    ) as daemon:
+        assert daemon.stdout.readline() == b"accepted\n"
+        samples = tmp_path / "samples"
+        deadline = time.monotonic() + 60
+        while len(list(samples.glob("*.wav"))) < 4 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        daemon.send_signal(signal.SIGKILL)
+    before = {path.name for path in samples.glob("*.wav")}
+    assert 4 <= len(before) < 30
+
+    async def body():
+        async with running_daemon(settings, Home(tmp_path), command=FAKE) as again:
+            while again.core.status().queue_length:
+                await asyncio.sleep(0.02)
+
+    asyncio.run(body())
+    after = [path.name for path in samples.glob("*.wav")]
+    assert before <= set(after)
+    seeds = sorted(int(name.removesuffix(".wav").split("_")[-1]) for name in after)
+    assert seeds == sorted(100 * job + sound for job in range(10) for sound in range(3))
+    assert list(samples.glob(".*")) == []
+
+
+def test_shutting_down_ends_every_job_and_leaves_no_half_file(tmp_path):
+    ends = []
+
+    async def body():
+        async with running_daemon(free_settings(), Home(tmp_path), command=FAKE) as daemon:
+            daemon.core.subscribe(lambda e: ends.append(e) if isinstance(e, TERMINAL) else None)
+            for number in range(5):
+                daemon.core.submit(kick("slow kick", count=4, seed=number))
+
+    asyncio.run(body())
+    assert [e.code for e in ends] == [ErrorCode.CANCELLED_BY_SHUTDOWN] * 5
+    assert list((tmp_path / "samples").glob(".*")) == []
+    assert json.loads((tmp_path / "logs" / "oneshot.log").read_text().splitlines()[0])
+
+
+def test_a_folder_that_vanishes_while_running_comes_back(tmp_path):
+    async def body():
+        async with running_daemon(free_settings(), Home(tmp_path), command=FAKE) as daemon:
+            (tmp_path / "samples").rmdir()
+            job = daemon.core.submit(kick())
+            await until_ended(daemon, [job])
+            assert isinstance(daemon.core.history(job)[-1], Done)
+
+    asyncio.run(body())
+
+
+def test_a_folder_that_cannot_be_written_is_that_jobs_end_alone(tmp_path):
+    async def body():
+        async with running_daemon(free_settings(), Home(tmp_path), command=FAKE) as daemon:
+            samples = tmp_path / "samples"
+            samples.rmdir()
+            samples.write_text("in the way")
+            job = daemon.core.submit(kick())
+            await until_ended(daemon, [job])
+            assert daemon.core.history(job)[-1].code is ErrorCode.FORBIDDEN
+            samples.unlink()
+            job = daemon.core.submit(kick())
+            await until_ended(daemon, [job])
+            assert isinstance(daemon.core.history(job)[-1], Done)
+
+    asyncio.run(body())
+
+
+def test_rendering_without_a_daemon_puts_the_sounds_where_asked(tmp_path):
+    events = []
+    asyncio.run(
+        render_locally(
+            kick(count=2),
+            Settings(),
+            tmp_path,
+            events.append,
+            models=tmp_path / "models",
+            command=FAKE,
+        )
+    )
+    assert isinstance(events[-1], Done)
+    assert len(list(tmp_path.glob("*.wav"))) == 2
+
+
+def test_rendering_without_a_daemon_says_why_the_engine_failed(tmp_path):
+    async def body():
+        await render_locally(
+            kick(),
+            Settings(),
+            tmp_path,
+            lambda _event: None,
+            models=tmp_path / "models",
+            command=[*FAKE, "--load-failed", "the model is broken"],
+        )
+
+    with pytest.raises(EngineFailedError, match="the model is broken"):
+        asyncio.run(body())
