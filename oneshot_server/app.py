@@ -86,7 +86,7 @@ async def running_daemon(
     if command is None:
         command = engine_command(settings.engine, home.models)
     async with AsyncExitStack() as stack:
-        stack.enter_context(home.lock())
+        stack.enter_context(home.lock((settings.osc.host, settings.osc.port)))
         stack.callback(stop_log, start_log(home.logs, settings.log))
         if settings.osc.host not in LOOPBACK:
             log.warning("the network is let in", host=settings.osc.host)

@@ -32,9 +32,7 @@ class Recorder:
                 return arguments
 
 
-def run(
-    test: Callable[[Supervisor, Recorder], Awaitable[None]], *options: str
-) -> None:
+def run(test: Callable[[Supervisor, Recorder], Awaitable[None]], *options: str) -> None:
     async def body() -> None:
         supervisor = Supervisor(
             [*FAKE, *options], finish=lambda _request: FinishOptions(), subtype="PCM_24"

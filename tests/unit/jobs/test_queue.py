@@ -60,9 +60,7 @@ def make_rig(folder: Path, limit: int = 4) -> Rig:
     connection = open_database(folder / "library.db")
     renderer, publisher, bus = FakeRenderer(), FakePublisher(folder), EventBus()
     journal = Journal(connection)
-    queue = JobQueue(
-        renderer=renderer, journal=journal, publisher=publisher, bus=bus, limit=limit
-    )
+    queue = JobQueue(renderer=renderer, journal=journal, publisher=publisher, bus=bus, limit=limit)
     rig = Rig(renderer, publisher, journal, queue)
     bus.subscribe(rig.events.append)
     return rig

@@ -18,7 +18,9 @@ def test_opening_again_changes_nothing(tmp_path):
         assert connection.execute("SELECT id FROM jobs").fetchall() == [("a",)]
 
 
-@pytest.mark.parametrize("content", [b"this is no database" * 500, b"SQLite format 3\0" + b"x" * 5000])
+@pytest.mark.parametrize(
+    "content", [b"this is no database" * 500, b"SQLite format 3\0" + b"x" * 5000]
+)
 def test_a_damaged_file_is_moved_aside_and_kept(tmp_path, content):
     path = tmp_path / "library.db"
     path.write_bytes(content)

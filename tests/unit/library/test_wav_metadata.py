@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from oneshot_server.domain.finish_options import FinishOptions
@@ -112,6 +112,7 @@ def test_embedding_twice_is_embedding_once() -> None:
     assert embed(once, RECIPE) == once
 
 
+@settings(deadline=None)  # machines that test are busy
 @given(
     prompt=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=500).filter(
         lambda text: bool(text.strip())
@@ -217,6 +218,7 @@ def test_a_broken_file_is_refused_with_its_name(
     assert trouble in str(caught.value)
 
 
+@settings(deadline=None)  # machines that test are busy
 @given(st.binary(max_size=200))
 @example(b"\0" * 7)
 def test_random_bytes_are_refused_and_nothing_worse(data: bytes) -> None:
@@ -225,6 +227,7 @@ def test_random_bytes_are_refused_and_nothing_worse(data: bytes) -> None:
             extract(file)
 
 
+@settings(deadline=None)  # machines that test are busy
 @given(st.integers(0, len(GOOD) - 1), st.integers(0, 255))
 def test_one_wrong_byte_gives_a_recipe_or_a_clear_refusal(position: int, value: int) -> None:
     spoiled = bytearray(GOOD)
@@ -233,12 +236,14 @@ def test_one_wrong_byte_gives_a_recipe_or_a_clear_refusal(position: int, value: 
         assert isinstance(extract(bytes(spoiled)), Recipe)
 
 
+@settings(deadline=None)  # machines that test are busy
 @given(st.integers(0, len(GOOD) - 1))
 def test_a_file_cut_anywhere_is_refused(length: int) -> None:
     with pytest.raises(MetadataError):
         extract(GOOD[:length])
 
 
+@settings(deadline=None)  # machines that test are busy
 @given(
     st.lists(st.tuples(st.binary(min_size=4, max_size=4), st.binary(max_size=40)), max_size=20),
     st.binary(max_size=7),

@@ -1,0 +1,64 @@
+"""A core that renders nothing, for the transports' tests: it takes jobs, and tests end them."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+
+from oneshot_server.domain.core import Item, Status
+from oneshot_server.domain.events import Accepted, Cancelled, EngineState, JobEvent, JobId
+from oneshot_server.domain.requests import GenerateRequest
+from oneshot_server.errors import BusyError, NotFoundError
+
+
+class FakeCore:
+    """Notes what it is asked for.
+
+    Attributes:
+        submitted: requests, in order; their jobs are ``job-0``, ``job-1``, …
+        full: whether it refuses jobs as a full queue does.
+    """
+
+    def __init__(self) -> None:
+        self.submitted: list[GenerateRequest] = []
+        self.full = False
+        self._listeners: list[Callable[[JobEvent], None]] = []
+        self._history: dict[JobId, list[JobEvent]] = defaultdict(list)
+
+    def emit(self, event: JobEvent) -> None:
+        """Let something happen to a job."""
+        self._history[event.job].append(event)
+        for listener in tuple(self._listeners):
+            listener(event)
+
+    def submit(self, request: GenerateRequest) -> JobId:
+        """See ``domain.core.Core``."""
+        if self.full:
+            raise BusyError("64 jobs are waiting")
+        job = JobId(f"job-{len(self.submitted)}")
+        self.submitted.append(request)
+        self.emit(Accepted(job=job))
+        return job
+
+    def cancel(self, job: JobId) -> None:
+        """See ``domain.core.Core``."""
+        if job not in self._history:
+            raise NotFoundError(f'job "{job}" is not waiting or running')
+        self.emit(Cancelled(job=job))
+
+    def status(self) -> Status:
+        """See ``domain.core.Core``."""
+        return Status(
+            state=EngineState.READY, queue_length=0, device="cpu", model="fake", training=""
+        )
+
+    def list_items(self, what: str) -> Sequence[Item]:
+        """See ``domain.core.Core``."""
+        return [Item(name=f"{what} one", detail="1"), Item(name=f"{what} two", detail="2")]
+
+    def history(self, job: JobId) -> Sequence[JobEvent]:
+        """See ``domain.core.Core``."""
+        return tuple(self._history.get(job, ()))
+
+    def subscribe(self, listener: Callable[[JobEvent], None]) -> Callable[[], None]:
+        """See ``domain.core.Core``."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)

@@ -1,0 +1,274 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from oneshot_server.domain.events import Done, JobId, Progress, SamplePublished
+from oneshot_server.errors import AlreadyRunningError
+from oneshot_server.transports.osc.client import OscClient
+from oneshot_server.transports.osc.encode import message
+from oneshot_server.transports.osc.fake_core import FakeCore
+from oneshot_server.transports.osc.server import OscServer, start_osc_server
+from tests.mutations import bundle, mutated_packets
+
+
+class Peer:
+    """A client on a socket of its own, for use on the event loop."""
+
+    def __init__(self, port: int) -> None:
+        self.client = OscClient("127.0.0.1", port)
+
+    def send(self, address: str, *arguments: float | str) -> None:
+        self.client.send(address, *arguments)
+
+    async def receive(self) -> tuple[object, ...]:
+        received = await asyncio.to_thread(self.client.receive, 20)
+        assert received is not None, "nothing came"
+        return received[0], *received[1]
+
+    async def silent(self) -> bool:
+        """Whether nothing has come before the answer to a ping."""
+        self.send("/oneshot/ping", "silence?")
+        return (await self.receive())[:2] == ("/oneshot/pong", "silence?")
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+Test = Callable[[FakeCore, OscServer, Peer, Clock], Awaitable[None]]
+
+
+def run(test: Test) -> None:
+    async def body() -> None:
+        core, clock = FakeCore(), Clock()
+        server = await start_osc_server(core, "127.0.0.1", 0, version="1.2", clock=clock)
+        peer = Peer(server.port)
+        try:
+            await test(core, server, peer, clock)
+        finally:
+            peer.client.close()
+            server.stop()
+            await asyncio.sleep(0)
+
+    asyncio.run(body())
+
+
+def test_ping_status_and_list_are_answered_to_the_sender():
+    async def body(_core, _server, peer, _clock):
+        peer.send("/oneshot/ping", "a")
+        assert await peer.receive() == ("/oneshot/pong", "a", "ready", 0)
+        peer.send("/oneshot/status", "b")
+        assert await peer.receive() == ("/oneshot/state", "b", "ready", 0, "cpu", "fake", "")
+        peer.send("/oneshot/list", "c", "models")
+        assert await peer.receive() == ("/oneshot/item", "c", "models", "models one", "1")
+        assert await peer.receive() == ("/oneshot/item", "c", "models", "models two", "2")
+        assert await peer.receive() == ("/oneshot/ok", "c")
+
+    run(body)
+
+
+def test_a_job_is_followed_from_accepted_to_done_by_who_asked():
+    async def body(core, _server, peer, _clock):
+        peer.send("/oneshot/generate", "a", "kick", "count", 1, "seed", 9)
+        assert await peer.receive() == ("/oneshot/accepted", "a", "job-0")
+        assert (core.submitted[0].prompt, core.submitted[0].seed) == ("kick", 9)
+        core.emit(Progress(job=JobId("job-0"), fraction=0.5, stage="sampling"))
+        core.emit(SamplePublished(job=JobId("job-0"), index=0, path="/k.wav", seed=9, seconds=0.5))
+        core.emit(Done(job=JobId("job-0"), count=1, milliseconds=700))
+        assert await peer.receive() == ("/oneshot/progress", "job-0", 0.5, "sampling")
+        assert await peer.receive() == ("/oneshot/sample", "job-0", 0, "/k.wav", 9, 0.5)
+        assert await peer.receive() == ("/oneshot/done", "job-0", 1, 700)
+
+    run(body)
+
+
+def test_a_seed_that_is_left_open_is_drawn_anew_each_time():
+    async def body(core, _server, peer, _clock):
+        for number in range(5):
+            peer.send("/oneshot/generate", f"{number}", "kick")
+            await peer.receive()
+        assert len({request.seed for request in core.submitted}) == 5
+
+    run(body)
+
+
+def test_who_said_hello_gets_answers_and_all_jobs_events_at_the_reply_port():
+    async def body(core, server, peer, _clock):
+        device = Peer(server.port)
+        peer.send("/oneshot/hello", "h", device.client.port)
+        assert await device.receive() == ("/oneshot/welcome", "h", "1.2", "ready", 60)
+        peer.send("/oneshot/ping", "p")
+        assert (await device.receive())[0] == "/oneshot/pong"
+        stranger = Peer(server.port)
+        stranger.send("/oneshot/generate", "s", "kick")
+        assert await stranger.receive() == ("/oneshot/accepted", "s", "job-0")
+        assert await device.receive() == ("/oneshot/accepted", "s", "job-0")
+        core.emit(Done(job=JobId("job-0"), count=1, milliseconds=1))
+        assert (await stranger.receive())[0] == (await device.receive())[0] == "/oneshot/done"
+        device.client.close()
+        stranger.client.close()
+
+    run(body)
+
+
+def test_who_asked_and_said_hello_is_told_once():
+    async def body(core, _server, peer, _clock):
+        peer.send("/oneshot/hello", "h", peer.client.port)
+        await peer.receive()
+        peer.send("/oneshot/generate", "a", "kick")
+        assert (await peer.receive())[0] == "/oneshot/accepted"
+        core.emit(Done(job=JobId("job-0"), count=1, milliseconds=1))
+        assert (await peer.receive())[0] == "/oneshot/done"
+        assert await peer.silent()
+
+    run(body)
+
+
+def test_a_lease_ends_unless_a_request_renews_it():
+    async def body(core, server, peer, clock):
+        peer.send("/oneshot/hello", "h", peer.client.port)
+        await peer.receive()
+        clock.now = 50.0
+        peer.send("/oneshot/ping", "p")
+        await peer.receive()
+        clock.now = 100.0
+        core.submit(core_request())
+        assert (await peer.receive())[0] == "/oneshot/accepted"
+        clock.now = 200.0
+        core.submit(core_request())
+        assert await peer.silent()
+
+    run(body)
+
+
+def core_request():
+    from oneshot_server.domain.requests import GenerateRequest
+
+    return GenerateRequest(prompt="kick")
+
+
+def test_a_request_that_is_sent_again_is_answered_again_and_not_done_again():
+    async def body(core, _server, peer, clock):
+        peer.send("/oneshot/generate", "a", "kick")
+        assert await peer.receive() == ("/oneshot/accepted", "a", "job-0")
+        core.emit(SamplePublished(job=JobId("job-0"), index=0, path="/k.wav", seed=9, seconds=0.5))
+        core.emit(Done(job=JobId("job-0"), count=1, milliseconds=700))
+        await peer.receive()
+        await peer.receive()
+        peer.send("/oneshot/generate", "a", "kick")
+        kinds = [(await peer.receive())[0] for _ in range(3)]
+        assert kinds == ["/oneshot/accepted", "/oneshot/sample", "/oneshot/done"]
+        assert len(core.submitted) == 1
+        clock.now = 61.0
+        peer.send("/oneshot/generate", "a", "kick")
+        assert await peer.receive() == ("/oneshot/accepted", "a", "job-1")
+
+    run(body)
+
+
+def test_requests_without_an_id_are_each_done():
+    async def body(core, _server, peer, _clock):
+        for _ in range(3):
+            peer.send("/oneshot/generate", "", "kick")
+            await peer.receive()
+        assert len(core.submitted) == 3
+
+    run(body)
+
+
+def test_a_refused_request_may_be_sent_again_under_its_id():
+    async def body(core, _server, peer, _clock):
+        core.full = True
+        peer.send("/oneshot/generate", "a", "kick")
+        assert (await peer.receive())[:3] == ("/oneshot/error", "a", "busy")
+        core.full = False
+        peer.send("/oneshot/generate", "a", "kick")
+        assert await peer.receive() == ("/oneshot/accepted", "a", "job-0")
+
+    run(body)
+
+
+def test_anybody_may_cancel_and_hears_of_it():
+    async def body(_core, server, peer, _clock):
+        peer.send("/oneshot/generate", "a", "kick")
+        await peer.receive()
+        other = Peer(server.port)
+        other.send("/oneshot/cancel", "c", "job-0")
+        assert await other.receive() == ("/oneshot/cancelled", "job-0")
+        assert await peer.receive() == ("/oneshot/cancelled", "job-0")
+        other.send("/oneshot/cancel", "d", "job-7")
+        assert (await other.receive())[:3] == ("/oneshot/error", "d", "not_found")
+        other.client.close()
+
+    run(body)
+
+
+@pytest.mark.parametrize(
+    ("datagram", "about", "code"),
+    [
+        (message("/oneshot/nothing", "a"), "a", "unknown_address"),
+        (message("/oneshot/*", "a"), "a", "unknown_address"),
+        (message("/oneshot/train", "a", "x"), "a", "bad_arguments"),
+        (message("/oneshot/generate", "a"), "a", "bad_arguments"),
+        (message("/oneshot/generate", "a", ""), "a", "bad_arguments"),
+        (message("/oneshot/generate", "a", "x" * 7000), "a", "bad_arguments"),
+        (message("/oneshot/generate", "a", "kick", "guidance", float("nan")), "a", "bad_arguments"),
+        (message("/oneshot/generate", "a", "kick", "lora", "x:99"), "a", "bad_arguments"),
+        (b"\xff\xfe\xfd", "", "bad_arguments"),
+        (b"/oneshot/ping\0\0\0,s\0\0\xff\xff\0\0", "", "bad_arguments"),
+        (b"x" * 60_000, "", "bad_arguments"),
+    ],
+)
+def test_a_bad_request_is_one_clear_error_and_no_job(datagram, about, code):
+    async def body(core, _server, peer, _clock):
+        peer.client.send_datagram(datagram)
+        address, told, said, text = await peer.receive()
+        assert (address, told, said) == ("/oneshot/error", about, code)
+        assert text
+        assert await peer.silent()
+        assert core.submitted == []
+
+    run(body)
+
+
+def test_a_bundle_from_the_future_is_done_now():
+    async def body(_core, _server, peer, _clock):
+        ping = message("/oneshot/ping", "b")
+        peer.client.send_datagram(bundle(ping, bundle(ping), timetag=b"\xff" * 8))
+        assert await peer.receive() == await peer.receive() == ("/oneshot/pong", "b", "ready", 0)
+
+    run(body)
+
+
+def test_an_error_in_the_server_itself_is_answered_too():
+    async def body(core, _server, peer, _clock):
+        core.status = lambda: 1 / 0
+        peer.send("/oneshot/ping", "a")
+        assert (await peer.receive())[:3] == ("/oneshot/error", "a", "engine_failed")
+
+    run(body)
+
+
+def test_a_taken_port_is_refused_with_its_number_and_key():
+    async def body(core, server, _peer, _clock):
+        with pytest.raises(AlreadyRunningError, match=rf"{server.port}.*osc\.port"):
+            await start_osc_server(core, "127.0.0.1", server.port, version="1")
+
+    run(body)
+
+
+def test_mutated_packets_never_stop_the_server():
+    async def body(_core, server, peer, _clock):
+        for packet in mutated_packets(3000, seed=2):
+            server.datagram_received(packet, ("127.0.0.1", peer.client.port))
+        fresh = Peer(server.port)
+        fresh.send("/oneshot/ping", "alive")
+        assert await fresh.receive() == ("/oneshot/pong", "alive", "ready", 0)
+        fresh.client.close()
+
+    run(body)
