@@ -1,9 +1,9 @@
 """An engine process that paints nothing, for tests: ``python -m oneshot_server.engine.fake``.
 
 It speaks the real protocol in the real framing. Words of the prompt say how it behaves: ``slow``
-takes its time with each step, ``hang`` never ends by itself, ``die`` kills the process, ``die once``
-only where the file given by ``--once`` is not there yet, ``garbage`` answers with what is no message,
-``broken`` fails the job. Everything else becomes short valid WAVs at once.
+takes its time with each step, ``hang`` never ends by itself, ``die`` kills the process,
+``garbage`` answers with what is no message, ``broken`` fails the job. Everything else becomes short
+valid WAVs at once.
 """
 
 import argparse
@@ -14,7 +14,6 @@ import sys
 import threading
 import time
 import wave
-from pathlib import Path
 from queue import SimpleQueue
 from typing import BinaryIO, Final
 
@@ -41,10 +40,9 @@ SLOW_STEP_SECONDS: Final = 0.05
 class FakeEngine:
     """Answers jobs on a pair of streams."""
 
-    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO, once: Path | None) -> None:
+    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
         self._incoming = incoming
         self._outgoing = outgoing
-        self._once = once
         self._jobs: SimpleQueue[Render] = SimpleQueue()
         self._cancelled: set[str] = set()
 
@@ -97,10 +95,6 @@ class FakeEngine:
         if "garbage" in words:
             self._outgoing.write(struct.pack("<I", 5) + b"hello")
             self._outgoing.flush()
-        if "once" in words and self._once is not None:
-            if self._once.exists():
-                return
-            self._once.touch()
         if "die" in words:
             os._exit(3)
 
@@ -119,11 +113,10 @@ def tiny_wav(seed: int) -> bytes:
 def main() -> None:
     """Read the command line and serve on stdin and stdout."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--once", type=Path)
     parser.add_argument("--load-failed", default="")
     parser.add_argument("--die-at-start", action="store_true")
     arguments = parser.parse_args()
-    engine = FakeEngine(sys.stdin.buffer, sys.stdout.buffer, arguments.once)
+    engine = FakeEngine(sys.stdin.buffer, sys.stdout.buffer)
     if arguments.die_at_start:
         sys.exit("no such luck")
     if arguments.load_failed:

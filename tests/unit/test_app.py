@@ -104,7 +104,7 @@ def test_twenty_killed_engines_end_each_job_once_and_the_next_job_works(tmp_path
         async with running_daemon(free_settings(), Home(tmp_path), command=FAKE) as daemon:
             for number in range(20):
                 victim = daemon.core.submit(kick("slow kick", seed=number))
-                while daemon.engine.state != "busy":
+                while daemon.engine.state != "busy":  # noqa: ASYNC110 - it has no event
                     await asyncio.sleep(0.01)
                 daemon.engine._process.kill()
                 after = daemon.core.submit(kick(seed=1000 + number))
@@ -147,7 +147,7 @@ def test_jobs_of_a_daemon_killed_in_the_middle_are_rendered_after_the_restart_no
 
     async def body():
         async with running_daemon(settings, Home(tmp_path), command=FAKE) as again:
-            while again.core.status().queue_length:
+            while again.core.status().queue_length:  # noqa: ASYNC110 - nor has this
                 await asyncio.sleep(0.02)
 
     asyncio.run(body())

@@ -47,7 +47,7 @@ def model(words: Words | None = WORDS) -> Model:
 
 
 class FakeRender:
-    """Renders kicks, and what ``broken`` says for some seeds; notes the batches it was asked for."""
+    """Renders kicks, and what ``broken`` says for some seeds; notes its batches."""
 
     def __init__(self, broken: dict[int, torch.Tensor] | None = None) -> None:
         self.broken = broken or {}
@@ -61,7 +61,7 @@ class FakeRender:
         _model: Model,
         *,
         steps: int,
-        guidance: float,  # noqa: ARG002
+        guidance: float,
         on_step: Callable[[int, int], None],
     ) -> Sounds:
         self.batches.append(list(seeds))

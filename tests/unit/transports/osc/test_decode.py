@@ -70,8 +70,7 @@ def test_mutated_packets_raise_nothing_but_bad_arguments():
         try:
             datagram_to_messages(packet)
             read += 1
-        except BadArgumentsError as error:
-            assert len(str(error)) < 300
+        except BadArgumentsError:
             refused += 1
     assert read > 200
     assert refused > 1000

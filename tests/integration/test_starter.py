@@ -1,0 +1,132 @@
+"""The embedded model behind the real daemon, asked by programs that nobody here wrote."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from oneshot_server.library.wav_metadata import read_recipe
+from tests.integration.live_daemon import (
+    ONESHOT,
+    LiveDaemon,
+    OscDump,
+    events_of,
+    live_daemon,
+    needs,
+)
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDaemon]:
+    with live_daemon(tmp_path_factory.mktemp("home")) as running:
+        yield running
+
+
+@needs("oscsend")
+@needs("oscdump")
+def test_oscsend_asks_for_four_kicks_and_oscdump_hears_where_they_are(daemon):
+    def oscsend(*message: str) -> None:
+        url = f"osc.udp://127.0.0.1:{daemon.port}"
+        subprocess.run(["oscsend", url, *message], check=True)
+
+    with OscDump() as dump:
+        oscsend("/oneshot/hello", "si", "h", str(dump.port))
+        dump.until("/oneshot/welcome")
+        oscsend("/oneshot/generate", "sssi", "t1", "punchy kick", "count", "4")
+        lines = dump.until("/oneshot/done")
+    paths = [Path(line.split('"')[3]) for line in lines if "/oneshot/sample" in line]
+    assert len(set(paths)) == 4
+    for path in paths:
+        assert path.parent == daemon.samples
+        audio, rate = soundfile.read(path)
+        assert rate == 44_100
+        assert soundfile.info(path).subtype == "PCM_24"
+        assert 0.03 < len(audio) / rate < 1.5
+        assert abs(audio).max() == pytest.approx(10 ** (-1 / 20), abs=0.001)
+        assert (abs(audio) > 0.01 * abs(audio).max()).argmax() < 0.005 * rate
+
+
+@needs("pd")
+def test_pure_data_sends_and_receives_on_one_socket(daemon, tmp_path):
+    patch = tmp_path / "client.pd"
+    patch.write_text((HERE / "client.pd").read_text().replace("ONESHOT_PORT", str(daemon.port)))
+    with subprocess.Popen(
+        ["pd", "-nogui", "-noaudio", "-nomidi", "-stderr", str(patch)],
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    ) as pd:
+        heard = []
+        for line in pd.stderr:
+            heard.append(line)
+            if "RECEIVED" in line and "oneshot done" in line:
+                break
+        pd.kill()
+    assert any("oneshot accepted pd" in line for line in heard), heard
+    assert any("oneshot sample" in line and ".wav" in line for line in heard), heard
+
+
+def test_number_five_of_a_batch_of_eight_is_made_again_to_the_byte(daemon, tmp_path):
+    with daemon.client() as client:
+        client.send("/oneshot/generate", "b8", "short snare", "count", 8, "seed", 4000)
+        events = events_of(client, "b8")
+    samples = {a[1]: Path(str(a[2])) for address, a in events if address == "/oneshot/sample"}
+    assert len(samples) == 8
+    fifth = samples[4]
+    assert read_recipe(fifth).batch.index == 4
+    command = [*ONESHOT, "render", "--like", str(fifth), "--out", str(tmp_path)]
+    subprocess.run([*command, "--home", str(daemon.home)], check=True)
+    (again,) = tmp_path.glob("*.wav")
+    assert again.read_bytes() == fifth.read_bytes()
+
+
+def test_two_bare_prompts_differ_and_say_what_was_filled_in(daemon):
+    with daemon.client() as client:
+        client.send("/oneshot/generate", "two", "kick", "count", 4, "seed", 1)
+        events = events_of(client, "two")
+    recipes = [read_recipe(Path(str(a[2]))) for at, a in events if at == "/oneshot/sample"]
+    assert {recipe.prompt for recipe in recipes} == {"kick"}
+    assert all(recipe.caption.startswith("kick ") for recipe in recipes)
+    assert len({recipe.caption for recipe in recipes}) > 1
+
+
+def test_unknown_words_are_told_and_the_rest_is_rendered(daemon):
+    with daemon.client() as client:
+        client.send("/oneshot/generate", "u", "wobbly kick")
+        events = events_of(client, "u")
+    notices = [arguments for address, arguments in events if address == "/oneshot/notice"]
+    assert [notice[1:] for notice in notices] == [("unknown_words", "wobbly")]
+    assert events[-1][0] == "/oneshot/done"
+
+
+def test_a_running_job_is_cancelled_between_two_steps(daemon):
+    before = len(list(daemon.samples.glob("*.wav")))
+    with daemon.client() as client:
+        client.send("/oneshot/generate", "c", "crash", "count", 8, "steps", 200)
+        job = None
+        while job is None:
+            address, arguments = client.receive(60)
+            if address == "/oneshot/progress":
+                job = arguments[0]
+        client.send("/oneshot/cancel", "c2", job)
+        while True:
+            address, arguments = client.receive(60)
+            if address != "/oneshot/progress":
+                break
+        assert (address, arguments) == ("/oneshot/cancelled", (job,))
+    daemon.wait_until("ready")
+    assert len(list(daemon.samples.glob("*.wav"))) == before
+
+
+def test_the_command_line_has_the_daemon_render(daemon, tmp_path):
+    command = [*ONESHOT, "render", "closed", "hat", "--seed", "3", "--home", str(daemon.home)]
+    done = subprocess.run(
+        [*command, "--out", str(tmp_path)], check=True, capture_output=True, text=True
+    )
+    (path,) = tmp_path.glob("*.wav")
+    assert done.stdout.strip() == str(path)
+    assert (daemon.samples / path.name).read_bytes() == path.read_bytes()
