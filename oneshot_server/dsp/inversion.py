@@ -64,7 +64,7 @@ def mel_to_magnitudes(
     """
     bank = filterbank(profile)
     # What lies at the floor was cut, not measured: silence, not -80 dB of noise in every bin.
-    mel = torch.where(mel_db > -profile.range_db, 10.0 ** (mel_db / 20.0), 0.0)
+    mel = torch.where(mel_db <= -profile.range_db, 0.0, 10.0 ** (mel_db / 20.0))
     target = bank.T @ mel
     magnitudes = target / (bank.sum(dim=0)[:, None] + 1e-3)
     for _ in range(iterations):

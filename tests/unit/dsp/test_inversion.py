@@ -63,6 +63,11 @@ def test_silence_comes_back_silent():
     assert mel_to_waveform(floor, PROFILE).abs().max() < 1e-6
 
 
+def test_what_a_broken_model_paints_is_not_taken_for_silence():
+    nan = torch.full((1, PROFILE.mels, PROFILE.frames), float("nan"))
+    assert bool(mel_to_waveform(nan, PROFILE).isnan().any())
+
+
 def test_another_profile_is_refused_with_both_shapes():
     with pytest.raises(ProfileMismatchError, match=r"64.*128"):
         mel_to_waveform(torch.zeros(1, 64, PROFILE.frames), PROFILE)

@@ -1,0 +1,21 @@
+"""``python -m benchmarks``: every figure, one after the other."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+DATA = Path("../shared/data/base_train")
+
+
+def main() -> None:
+    """Run each benchmark in a process of its own; those that need recordings only with them."""
+    programs = [["benchmarks.speed"]]
+    if DATA.exists():
+        programs += [["benchmarks.starter_quality"], ["benchmarks.inversion"]]
+    for program in programs:
+        print(f"\n== {program[0]}", flush=True)
+        subprocess.run([sys.executable, "-m", *program], check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+import pytest
+
+from oneshot_server.pipeline.prompt import understand
+from oneshot_server.starter.vocabulary import (
+    CLASS_PHRASES,
+    SYNONYMS,
+    caption_words,
+    collect_words,
+    model_words,
+    plain_words,
+)
+
+CAPTIONS = [
+    ("kick", "short bright acoustic bass drum"),
+    ("kick", "kick, long, dark, 50 hz, electronic"),
+    ("closed_hat", "closed hi-hat"),
+    ("pluck", "long steel string guitar note C4, hard velocity"),
+] * 3
+
+
+@pytest.fixture(scope="module")
+def words():
+    return collect_words(CAPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("bass drum", ("kick",)),
+        ("BD", ("kick",)),
+        ("kik", ("kick",)),
+        ("hh", ("closed_hat",)),
+        ("hihat", ("closed_hat",)),
+        ("open hat", ("open_hat",)),
+        ("side stick", ("rim",)),
+        ("tight crisp handclap", ("short", "bright", "clap")),
+    ],
+)
+def test_producers_words_are_understood(words, prompt, expected):
+    understood = understand(prompt, words)
+    assert understood.words == expected
+    assert understood.unknown == ()
+
+
+def test_a_word_that_no_caption_teaches_is_unknown_and_not_swallowed(words):
+    assert understand("distorted kick", words).unknown == ("distorted",)
+
+
+def test_captions_are_in_the_models_words_the_class_first(words):
+    assert caption_words("kick", CAPTIONS[0][1], words) == ("kick", "short", "bright", "acoustic")
+    assert caption_words("kick", CAPTIONS[1][1], words)[-2:] == ("hz_54", "electronic")
+    assert caption_words("pluck", CAPTIONS[3][1], words)[0] == "pluck"
+
+
+def test_notes_become_pitches_not_words(words):
+    assert "hz_256" in caption_words("pluck", CAPTIONS[3][1], words)
+    assert "c4" not in list(plain_words("guitar note C4"))
+
+
+def test_every_known_word_has_an_embedding(words):
+    known = set(model_words(words))
+    assert all(set(targets) <= known for targets in words.phrases.values())
+    assert len(known) == len(model_words(words))
+
+
+def test_no_phrase_means_two_things():
+    phrases = [
+        p for text in (*CLASS_PHRASES.values(), *SYNONYMS.values()) for p in text.split(", ")
+    ]
+    assert len(phrases) == len(set(phrases))
