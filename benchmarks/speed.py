@@ -1,4 +1,4 @@
-"""How long a producer waits: ``python benchmarks/speed.py``. Ratios are taken in this one run.
+"""How long a producer waits: ``python -m benchmarks.speed``. Ratios are taken in this one run.
 
 Stable Diffusion 1.5's cost is that of its real architecture with random weights: one guided UNet
 call and one decode are measured here and multiplied by 20 steps. ``--no-sd15`` leaves it out, as it

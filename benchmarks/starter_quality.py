@@ -1,6 +1,6 @@
 """What the starter's sounds are like, judged against recordings it has never seen.
 
-``python benchmarks/starter_quality.py --data ../shared/data/base_train`` renders 50 sounds a class
+``python -m benchmarks.starter_quality --data ../shared/data/base_train`` renders 50 sounds a class
 from bare prompts and prints, beside the same figure for recordings:
 
 - named: how often a classifier trained on recordings alone names the asked class. The classifier is

@@ -30,7 +30,8 @@ def mel_to_waveform(
         griffin_lim_iterations: updates of the phases.
 
     Returns:
-        (batch, samples), float32, of any level; a mel knows none.
+        (batch, samples), float32; a sine at 0 dB has an amplitude of 0.3 to 1, as the bands of a
+        mel hold one bin or many.
 
     Raises:
         ProfileMismatchError: if mel_db has not the profile's mels and frames.
@@ -41,6 +42,8 @@ def mel_to_waveform(
             f"expected (batch, {profile.mels}, {profile.frames}) for profile {profile.name}"
         )
     magnitudes = mel_to_magnitudes(mel_db, profile, iterations=nnls_iterations)
+    # A sine of amplitude 1 has a magnitude of half the window's sum.
+    magnitudes = magnitudes * (profile.window / 4)
     return magnitudes_to_waveform(magnitudes, profile, iterations=griffin_lim_iterations)
 
 

@@ -194,7 +194,6 @@ def test_the_recipe_of_a_file_is_printed_as_json(tiny, tmp_path):
     shown = subprocess.run(
         [*ONESHOT, "info", str(path), "--json"], check=True, capture_output=True, text=True
     )
-    recipe = json.loads(shown.stdout)
-    recipe = recipe[0] if isinstance(recipe, list) else recipe
-    assert str(seed) in json.dumps(recipe)
-    assert "kick" in json.dumps(recipe)
+    recipe = json.loads(shown.stdout)["recipe"]
+    assert (recipe["prompt"], recipe["seed"], recipe["steps"]) == ("kick", seed, 2)
+    assert recipe["model"] == "tiny"

@@ -63,6 +63,12 @@ def test_silence_comes_back_silent():
     assert mel_to_waveform(floor, PROFILE).abs().max() < 1e-6
 
 
+@pytest.mark.parametrize("hertz", [50.0, 440.0, 8000.0])
+def test_a_sine_at_0_db_comes_back_with_an_amplitude_of_its_order(hertz):
+    back = round_trip(decaying(hertz, t60=20.0, seconds=PROFILE.seconds)).abs()
+    assert 0.3 < float(back[5000:-5000].max()) < 1.1
+
+
 def test_what_a_broken_model_paints_is_not_taken_for_silence():
     nan = torch.full((1, PROFILE.mels, PROFILE.frames), float("nan"))
     assert bool(mel_to_waveform(nan, PROFILE).isnan().any())
