@@ -161,12 +161,12 @@ class OscServer(asyncio.DatagramProtocol):
         if self._answer_again(parsed, source):
             return
         job = JobId(str(parsed.arguments["job"]))
-        target = self._clients.reply_to(source)
-        if not self._core.history(job):
-            self._core.cancel(job)  # raises: there is no such job to ask about
-            return
-        self._clients.asks(job, target)
-        self._core.cancel(job)
+        self._clients.asks(job, self._clients.reply_to(source))
+        try:
+            self._core.cancel(job)
+        except OneshotError:
+            self._clients.forget(job)
+            raise
         self._clients.remember(source, parsed.spec.address, _id(parsed), job)
 
     def _answer_again(self, parsed: Parsed, source: Address) -> bool:
