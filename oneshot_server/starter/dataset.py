@@ -73,11 +73,13 @@ class Dataset:
         images: (batch, 1, mels, frames), float16, -1 to 1.
         captions: (class, caption) of each image.
         weights: (batch,), probability of being drawn, sums to 1.
+        recorded: the first so many are recordings, the rest is synthesised.
     """
 
     images: torch.Tensor
     captions: list[tuple[str, str]]
     weights: torch.Tensor
+    recorded: int
 
 
 def read_manifest(folder: Path) -> list[Recording]:
@@ -121,7 +123,10 @@ def build_dataset(folder: Path, profile: MelProfile, generator: torch.Generator)
         images.append(mel_to_image(waveform_to_mel(waveforms, profile), profile, 1).half())
         captions.extend((kind, text) for text in texts)
     return Dataset(
-        images=torch.cat(images), captions=captions, weights=_weights(captions, recorded)
+        images=torch.cat(images),
+        captions=captions,
+        weights=_weights(captions, recorded),
+        recorded=recorded,
     )
 
 

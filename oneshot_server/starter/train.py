@@ -181,9 +181,7 @@ def prepare_data(data: Path, work: Path, seed: int) -> Dataset:
         print("rendering the training set")
         made = build_dataset(data, PROFILE, torch.Generator().manual_seed(seed))
         part = cache.with_suffix(".part")
-        torch.save(
-            {"images": made.images, "captions": made.captions, "weights": made.weights}, part
-        )
+        torch.save(vars(made), part)
         part.replace(cache)
     return Dataset(**torch.load(cache, weights_only=True))
 
@@ -209,7 +207,7 @@ def train(data: Path, work: Path, out: Path, plan: Plan) -> None:
     dataset = prepare_data(data, work, plan.seed)
     codec = fit_codec(dataset, work)
     latents = encode_all(codec, dataset.images)
-    words = collect_words(dataset.captions)
+    words = collect_words(dataset.captions, recorded=dataset.recorded)
     captions = [caption_words(kind, caption, words) for kind, caption in dataset.captions]
     trainer = Trainer(plan, make_tokenizer(model_words(words)), latents)
     checkpoint = work / "checkpoint.pt"

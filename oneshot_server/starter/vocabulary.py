@@ -94,11 +94,15 @@ RAREST_WORD: Final = 3
 """A word must stand in this many captions to be learnt."""
 
 
-def collect_words(captions: Sequence[tuple[str, str]], *, per_class: int = 200) -> Words:
+def collect_words(
+    captions: Sequence[tuple[str, str]], *, recorded: int | None = None, per_class: int = 200
+) -> Words:
     """Build the vocabulary from the training captions.
 
     Args:
         captions: (class, caption) of every training sound.
+        recorded: the first so many are of recordings; a bare prompt of a class that has any is
+            filled in from those, as they are what producers know by its name.
         per_class: captions kept for each class to fill in bare prompts, spread over all of them.
 
     Returns:
@@ -116,8 +120,12 @@ def collect_words(captions: Sequence[tuple[str, str]], *, per_class: int = 200) 
             phrases[phrase] = (target,)
     words = Words(classes=tuple(CLASS_PHRASES), phrases=phrases, exclusive=EXCLUSIVE, captions={})
     grouped: dict[str, list[tuple[str, ...]]] = defaultdict(list)
-    for name, caption in captions:
+    for name, caption in captions[:recorded]:
         grouped[name].append(caption_words(name, caption, words)[1:])
+    only_synthesised = {name for name, _ in captions} - grouped.keys()
+    for name, caption in captions:
+        if name in only_synthesised:
+            grouped[name].append(caption_words(name, caption, words)[1:])
     return Words(
         classes=words.classes,
         phrases=phrases,
