@@ -27,18 +27,24 @@ def prepare(audio: torch.Tensor, sample_rate: int, profile: MelProfile) -> torch
         (samples,) of the profile, peak 1, the onset within a millisecond of sample 0.
 
     Raises:
-        DefectError: not finite, empty or silent.
+        DefectError: not finite, empty, silent, or shorter than one sample of the profile.
     """
     if audio.ndim != 2 or 0 in audio.shape:
         raise DefectError(f"audio of shape {tuple(audio.shape)}, expected (channels, samples)")
     if not torch.isfinite(audio).all():
         raise DefectError("audio has NaN or infinite samples, expected finite ones")
     waveform = _resample(_mix(audio.float()), sample_rate, profile.sample_rate)
+    if not len(waveform):
+        raise DefectError(
+            f"audio is too short: {audio.shape[1]} samples at {sample_rate} Hz, "
+            f"expected at least one at {profile.sample_rate} Hz"
+        )
     peak = waveform.abs().amax()
     if peak < SILENCE:
         raise DefectError(f"audio is silent: its peak is {float(peak):.1e}")
-    waveform = _cut_leading_silence(waveform / peak, profile.sample_rate)
-    return _fit(waveform, profile)
+    fitted = _fit(_cut_leading_silence(waveform / peak, profile.sample_rate), profile)
+    # The loudest sample of a long recording may lie behind the cut.
+    return fitted / fitted.abs().amax()
 
 
 def _mix(audio: torch.Tensor) -> torch.Tensor:

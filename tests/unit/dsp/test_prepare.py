@@ -48,6 +48,17 @@ def test_a_long_sound_ends_in_a_fade():
     assert ready[-2000:-1000].abs().max() > 0.9
 
 
+def test_the_peak_is_1_where_the_loudest_sample_lies_behind_the_cut():
+    quiet, loud = 0.1 * sine(440.0, seconds=2.0), sine(440.0, seconds=0.5)
+    ready = prepare(torch.cat([quiet, loud])[None], PROFILE.sample_rate, PROFILE)
+    assert ready.abs().max() == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_sound_shorter_than_one_sample_of_the_profile_is_refused_with_both_rates():
+    with pytest.raises(DefectError, match=r"too short: 1 samples at 192000 Hz.*44100"):
+        prepare(torch.ones(1, 1), 192_000, PROFILE)
+
+
 @pytest.mark.parametrize(
     ("audio", "reason"),
     [
@@ -70,8 +81,15 @@ def test_what_is_no_sound_is_refused_with_the_reason(audio, reason):
     level=st.floats(1e-3, 1e3),
     seed=st.integers(0, 1000),
 )
-def test_any_finite_sound_becomes_a_finite_one_of_the_profile(channels, samples, rate, level, seed):
-    audio = level * torch.randn(channels, samples, generator=torch.Generator().manual_seed(seed))
-    ready = prepare(audio, rate, PROFILE)
+def test_any_finite_sound_of_a_sample_or_more_becomes_a_finite_one_of_the_profile(
+    channels, samples, rate, level, seed
+):
+    audio = torch.randn(channels, samples, generator=torch.Generator().manual_seed(seed))
+    audio *= level / audio.abs().amax()
+    try:
+        ready = prepare(audio, rate, PROFILE)
+    except DefectError:
+        assert samples * PROFILE.sample_rate < rate
+        return
     assert ready.shape == (PROFILE.samples,)
     assert bool(torch.isfinite(ready).all())
