@@ -13,11 +13,9 @@ import structlog
 from oneshot_server.domain.events import EngineState, JobId, NoticeCode
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.requests import GenerateRequest
+from oneshot_server.engine.engine_process import EngineProcess
 from oneshot_server.engine.messages import (
-    HEADER,
-    LONGEST_FRAME,
     Cancel,
-    FromEngine,
     LoadFailed,
     Message,
     Ready,
@@ -28,8 +26,6 @@ from oneshot_server.engine.messages import (
     RenderFailed,
     RenderNotice,
     RenderProgress,
-    decode_from_engine,
-    encode,
 )
 from oneshot_server.errors import ErrorCode
 
@@ -39,8 +35,11 @@ MOST_DEATHS: Final = 5
 WITHIN_SECONDS: Final = 60.0
 FIRST_PAUSE_SECONDS: Final = 0.25
 LONGEST_PAUSE_SECONDS: Final = 8.0
-PATIENCE_SECONDS: Final = 3.0
-KEPT_LINES: Final = 5
+
+Report = (
+    Ready | RenderProgress | RenderNotice | Rendered | RenderDone | RenderFailed | RenderCancelled
+)
+"""What the engine says after it has loaded, or on the way there."""
 
 
 class Reports(Protocol):
@@ -105,10 +104,9 @@ class Supervisor:
         self._finish = finish
         self._subtype = subtype
         self._reports: Reports | None = None
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: EngineProcess | None = None
         self._task: asyncio.Task[None] | None = None
         self._deaths: deque[float] = deque(maxlen=MOST_DEATHS)
-        self._last_lines: deque[str] = deque(maxlen=KEPT_LINES)
         self.state = EngineState.STARTING
         self.failure = ""
         self.device = ""
@@ -125,18 +123,8 @@ class Supervisor:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
-        process = self._process
-        if process is None:
-            return
-        if process.stdin is not None:
-            process.stdin.close()
-        for insist in (process.terminate, process.kill, None):
-            with suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), PATIENCE_SECONDS)
-                return
-            if insist is not None:
-                with suppress(ProcessLookupError):
-                    insist()
+        if self._process is not None:
+            await self._process.stop()
 
     def render(self, job: JobId, request: GenerateRequest, skip: Collection[int]) -> None:
         """Begin a job; see ``jobs.renderer.Renderer``."""
@@ -156,23 +144,21 @@ class Supervisor:
         self._send(Cancel(job=job))
 
     def _send(self, message: Message) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            # A broken pipe is a death, and the reader of the other pipe reports it.
-            with suppress(ConnectionError, RuntimeError):
-                self._process.stdin.write(encode(message))
+        if self._process is not None:
+            self._process.send(message)
 
     async def _keep_alive(self, reports: Reports) -> None:
         while True:
             ending = await self._live(reports)
             self._deaths.append(time.monotonic())
             log.error("engine died", ending=ending, deaths=len(self._deaths))
-            given_up = self.failure or self._crash_loop(ending)
-            self.state = EngineState.FAILED if given_up else EngineState.LOADING
+            self.failure = self.failure or self._crash_loop(ending)
+            if self.failure:
+                self.state = EngineState.FAILED
             reports.engine_died(ending)
-            if given_up:
-                self.failure = given_up
-                log.error("engine given up", why=given_up)
-                reports.engine_gave_up(given_up)
+            if self.failure:
+                log.error("engine given up", why=self.failure)
+                reports.engine_gave_up(self.failure)
                 return
             pause = FIRST_PAUSE_SECONDS * 2 ** (len(self._deaths) - 1)
             await asyncio.sleep(min(pause, LONGEST_PAUSE_SECONDS))
@@ -188,58 +174,43 @@ class Supervisor:
 
     async def _live(self, reports: Reports) -> str:
         """One life of the engine, from start to end; returns how it ended."""
-        self._last_lines.clear()
         self.state = EngineState.LOADING
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self._command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-            )
+            process = await EngineProcess.start(self._command)
         except OSError as error:
             return f"it cannot be started: {error}"
         self._process = process
-        assert process.stdout is not None
-        assert process.stderr is not None
-        logger = asyncio.create_task(self._copy_log(process.stderr), name="engine log")
-        trouble = ""
-        try:
-            trouble = await self._listen(process.stdout, reports)
-        finally:
-            # Also when the supervisor is cancelled, ``stop`` then ends the process more gently.
-            if trouble:
-                with suppress(ProcessLookupError):
-                    process.kill()
-        code = await process.wait()
-        await logger
+        trouble = await self._listen(process, reports)
+        self.state = EngineState.LOADING  # what is dying takes no job
+        ending = await process.end(trouble)
         self._process = None
-        lines = " | ".join(self._last_lines)
-        return f"{trouble or _describe(code)}{': ' if lines else ''}{lines[-500:]}"
+        return ending
 
-    async def _listen(self, stream: asyncio.StreamReader, reports: Reports) -> str:
-        """Report every message until the stream ends; returns what was wrong with it."""
+    async def _listen(self, process: EngineProcess, reports: Reports) -> str:
+        """Report every message until no more will come; returns what was wrong with the last."""
         while True:
             try:
-                (size,) = HEADER.unpack(await stream.readexactly(HEADER.size))
-                if size > LONGEST_FRAME:
-                    return f"it sent a frame of {size} bytes"
-                message = decode_from_engine(await stream.readexactly(size))
-            except asyncio.IncompleteReadError:
-                return ""
+                message = await process.receive()
             except msgspec.DecodeError as error:
                 return f"it sent what is no message: {error}"
-            await self._report(message, reports)
+            if message is None:
+                return ""
+            if isinstance(message, LoadFailed):
+                self.failure = message.text
+                return ""
+            try:
+                await self._report(message, reports)
+            except Exception as error:  # the outer loop: with it would end every job to come
+                log.exception("a report failed", report=type(message).__name__)
+                return f"its {type(message).__name__} failed: {type(error).__name__}: {error}"
 
-    async def _report(self, message: FromEngine, reports: Reports) -> None:
+    async def _report(self, message: Report, reports: Reports) -> None:
         match message:
             case Ready():
                 self.device, self.model = message.device, message.model
                 self.state = EngineState.READY
                 log.info("engine ready", model=message.model, device=message.device)
                 reports.engine_ready()
-            case LoadFailed():
-                self.failure = message.text
             case RenderProgress():
                 reports.engine_progress(JobId(message.job), message.fraction, message.stage)
             case RenderNotice():
@@ -259,20 +230,3 @@ class Supervisor:
             case RenderCancelled():
                 self.state = EngineState.READY
                 reports.engine_cancelled(JobId(message.job))
-
-    async def _copy_log(self, stream: asyncio.StreamReader) -> None:
-        while True:
-            try:
-                line = await stream.readline()
-            except ValueError:  # longer than the reader's limit; it is dropped
-                continue
-            if not line:
-                return
-            text = line.decode(errors="replace").rstrip()
-            if text:
-                self._last_lines.append(text)
-                log.info(text, component="engine")
-
-
-def _describe(code: int) -> str:
-    return f"it was ended by signal {-code}" if code < 0 else f"it ended with status {code}"

@@ -1,6 +1,6 @@
 """The daemon without its transports: the ``Core`` that they talk to."""
 
-from collections import OrderedDict
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
@@ -17,10 +17,11 @@ from oneshot_server.domain.events import (
     SamplePublished,
 )
 from oneshot_server.domain.requests import GenerateRequest
-from oneshot_server.errors import BadArgumentsError, NotInThisVersionError
+from oneshot_server.errors import BadArgumentsError, ForbiddenError, NotInThisVersionError
 from oneshot_server.jobs.event_bus import EventBus
 from oneshot_server.jobs.journal import Journal
 from oneshot_server.jobs.queue import JobQueue
+from oneshot_server.pipeline.model_folder import CARD_FILE
 
 REMEMBERED_JOBS: Final = 256
 RECENT_SOUNDS: Final = 20
@@ -60,7 +61,8 @@ class OneshotCore:
         self._engine = engine
         self._bus = bus
         self._folders = folders
-        self._history: OrderedDict[JobId, list[JobEvent]] = OrderedDict()
+        self._history: dict[JobId, list[JobEvent]] = {}
+        self._ended: deque[JobId] = deque()
         bus.subscribe(self._remember)
 
     def submit(self, request: GenerateRequest) -> JobId:
@@ -91,8 +93,11 @@ class OneshotCore:
                 for sound in self._journal.recent(RECENT_SOUNDS)
             ]
         if what in self._folders:
-            items = [Item(name="starter", detail="built in")] if what == "models" else []
-            return items + _sub_folders(self._folders[what])
+            if what != "models":
+                return _sub_folders(self._folders[what])
+            models = _sub_folders(self._folders[what])
+            usable = [item for item in models if (Path(item.detail) / CARD_FILE).is_file()]
+            return [Item(name="starter", detail="built in"), *usable]
         if what in LATER_LISTS:
             raise NotInThisVersionError(f"list {what}")
         known = ", ".join(sorted([*self._folders, *LATER_LISTS, "recent"]))
@@ -110,15 +115,22 @@ class OneshotCore:
         if not isinstance(event, Accepted | SamplePublished | Done | Failed | Cancelled):
             return
         self._history.setdefault(event.job, []).append(event)
-        while len(self._history) > REMEMBERED_JOBS:
-            self._history.popitem(last=False)
+        if not isinstance(event, Done | Failed | Cancelled):
+            return
+        # Only what has ended is forgotten: the queue may be longer than this memory.
+        self._ended.append(event.job)
+        if len(self._ended) > REMEMBERED_JOBS:
+            self._history.pop(self._ended.popleft(), None)
 
 
 def _sub_folders(folder: Path) -> list[Item]:
-    if not folder.is_dir():
+    try:
+        return [
+            Item(name=path.name, detail=str(path))
+            for path in sorted(folder.iterdir())
+            if path.is_dir() and not path.name.startswith(".")
+        ]
+    except FileNotFoundError:
         return []
-    return [
-        Item(name=path.name, detail=str(path))
-        for path in sorted(folder.iterdir())
-        if path.is_dir() and not path.name.startswith(".")
-    ]
+    except OSError as error:
+        raise ForbiddenError(f"{folder} cannot be read: {error.strerror}") from None

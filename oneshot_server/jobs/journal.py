@@ -1,15 +1,20 @@
 """The journal: accepted jobs outlive the daemon, and no sound is published twice."""
 
+import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import msgspec
+import structlog
 
 from oneshot_server.domain.events import JobId
 from oneshot_server.domain.requests import GenerateRequest
+from oneshot_server.errors import OneshotError
+from oneshot_server.library.database import database_errors
+
+log = structlog.get_logger(__name__)
 
 KEPT_JOBS: Final = 1000
 
@@ -35,84 +40,128 @@ class JournalledJob:
 
 
 class Journal:
-    """Jobs and their sounds in the database; every method is one committed transaction."""
+    """Jobs and their sounds in the database; what a method writes is committed when it returns.
+
+    What is about to be done (``accept``, ``intend``) is refused when it cannot be written down.
+    What has happened (``published``, ``engine_died``, ``end``) cannot be refused: it is written
+    down as soon as the disk lets us. Until then a restart may do it again, and the intents keep
+    it from publishing twice.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._owed: list[tuple[str, tuple[object, ...]]] = []
 
     def accept(self, job: JobId, request: GenerateRequest) -> None:
-        """Write down a job. It will end, whatever happens to this process."""
-        self._connection.execute(
-            "INSERT INTO jobs (id, request) VALUES (?, ?)",
-            (job, msgspec.json.encode(request).decode()),
-        )
+        """Write down a job. It will end, whatever happens to this process.
+
+        Raises:
+            DiskFullError: no space left.
+            ForbiddenError: the database cannot be written.
+        """
+        with database_errors():
+            self._connection.execute(
+                "INSERT INTO jobs (id, request) VALUES (?, ?)",
+                (job, msgspec.json.encode(request).decode()),
+            )
 
     def intend(self, job: JobId, sound: JournalledSound) -> None:
-        """Write down where a sound will be, before it is there."""
-        self._connection.execute(
-            "INSERT OR REPLACE INTO sounds (job, sound, path, seed, seconds) "
-            "VALUES (?, ?, ?, ?, ?)",
-            (job, sound.index, sound.path, sound.seed, sound.seconds),
-        )
+        """Write down where a sound will be, before it is there.
+
+        Raises:
+            DiskFullError: no space left.
+            ForbiddenError: the database cannot be written.
+        """
+        with database_errors():
+            self._connection.execute(
+                "INSERT OR REPLACE INTO sounds (job, sound, path, seed, seconds) "
+                "VALUES (?, ?, ?, ?, ?)",
+                (job, sound.index, sound.path, sound.seed, sound.seconds),
+            )
 
     def published(self, job: JobId, index: int, path: str) -> None:
         """The sound is there, at ``path``."""
-        self._connection.execute(
+        self._note(
             "UPDATE sounds SET published = 1, path = ? WHERE job = ? AND sound = ?",
             (path, job, index),
         )
 
     def engine_died(self, job: JobId) -> None:
         """The job was with an engine that died."""
-        self._connection.execute(
-            "UPDATE jobs SET engine_deaths = engine_deaths + 1 WHERE id = ?", (job,)
-        )
+        self._note("UPDATE jobs SET engine_deaths = engine_deaths + 1 WHERE id = ?", (job,))
 
     def end(self, job: JobId, how: str) -> None:
         """The job has ended, and how: ``done``, ``cancelled`` or an error's code."""
-        self._connection.execute("UPDATE jobs SET ended = ? WHERE id = ?", (how, job))
-        self._connection.execute(
+        self._owed.append(("UPDATE jobs SET ended = ? WHERE id = ?", (how, job)))
+        self._note(
             "DELETE FROM jobs WHERE ended IS NOT NULL AND number <= "
             "(SELECT max(number) FROM jobs) - ?",
             (KEPT_JOBS,),
         )
 
+    def _note(self, statement: str, values: tuple[object, ...]) -> None:
+        self._owed.append((statement, values))
+        try:
+            self._connection.execute("BEGIN")
+            for owed in self._owed:
+                self._connection.execute(*owed)
+            self._connection.execute("COMMIT")
+        except sqlite3.Error:
+            log.exception("the journal is behind", statements=len(self._owed))
+            if self._connection.in_transaction:
+                self._connection.rollback()
+        else:
+            self._owed.clear()
+
     def unfinished(self) -> list[JournalledJob]:
         """Jobs that were accepted and have not ended, oldest first.
 
         A sound that was intended and whose file is there was published a moment before the daemon
-        was killed.
+        was killed. A job that this version cannot read is ended: it would stop every start.
+
+        Raises:
+            ForbiddenError: the database cannot be read.
         """
-        rows = self._connection.execute(
-            "SELECT id, request, engine_deaths FROM jobs WHERE ended IS NULL ORDER BY number"
-        ).fetchall()
-        jobs = []
-        for job, request, deaths in rows:
-            sounds = self._connection.execute(
-                "SELECT sound, path, seed, seconds, published FROM sounds WHERE job = ?", (job,)
+        with database_errors():
+            rows = self._connection.execute(
+                "SELECT id, request, engine_deaths FROM jobs WHERE ended IS NULL ORDER BY number"
             ).fetchall()
-            there = [
-                JournalledSound(index=index, path=path, seed=seed, seconds=seconds)
-                for index, path, seed, seconds, published in sounds
-                if published or Path(path).exists()
-            ]
+            sounds = {job: self._sounds_of(job) for job, _, _ in rows}
+        jobs = []
+        for job, text, deaths in rows:
+            try:
+                request = msgspec.json.decode(text, type=GenerateRequest)
+            except (msgspec.MsgspecError, OneshotError):
+                log.exception("a job cannot be read and is given up", job=job, request=text)
+                self.end(JobId(job), "unreadable")
+                continue
             jobs.append(
                 JournalledJob(
-                    id=JobId(job),
-                    request=msgspec.json.decode(request, type=GenerateRequest),
-                    engine_deaths=deaths,
-                    sounds=tuple(sorted(there, key=lambda sound: sound.index)),
+                    id=JobId(job), request=request, engine_deaths=deaths, sounds=sounds[job]
                 )
             )
         return jobs
 
+    def _sounds_of(self, job: str) -> tuple[JournalledSound, ...]:
+        rows = self._connection.execute(
+            "SELECT sound, path, seed, seconds, published FROM sounds WHERE job = ? ORDER BY sound",
+            (job,),
+        )
+        return tuple(
+            JournalledSound(index=index, path=path, seed=seed, seconds=seconds)
+            for index, path, seed, seconds, published in rows
+            # ``Path.exists`` raises where a folder may not be looked into
+            if published or os.path.exists(path)  # noqa: PTH110
+        )
+
     def recent(self, count: int) -> Sequence[JournalledSound]:
         """The sounds published last, newest first."""
-        rows = self._connection.execute(
-            "SELECT sound, path, seed, seconds FROM sounds WHERE published ORDER BY rowid DESC "
-            "LIMIT ?",
-            (count,),
-        )
+        with database_errors():
+            rows = self._connection.execute(
+                "SELECT sound, path, seed, seconds FROM sounds WHERE published "
+                "ORDER BY rowid DESC LIMIT ?",
+                (count,),
+            ).fetchall()
         return [
             JournalledSound(index=index, path=path, seed=seed, seconds=seconds)
             for index, path, seed, seconds in rows

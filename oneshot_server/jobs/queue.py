@@ -5,16 +5,13 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
 from oneshot_server.domain.events import (
     Accepted,
     Cancelled,
-    Done,
     EngineState,
     Failed,
     JobId,
@@ -34,45 +31,15 @@ from oneshot_server.errors import (
     ShutdownError,
 )
 from oneshot_server.jobs.event_bus import EventBus
+from oneshot_server.jobs.job import Job, restored_job
 from oneshot_server.jobs.journal import Journal, JournalledJob, JournalledSound
+from oneshot_server.jobs.publisher import Publisher
 from oneshot_server.jobs.renderer import Renderer
 
 log = structlog.get_logger(__name__)
 
 MOST_DEATHS: Final = 2
 PROGRESS_SECONDS: Final = 0.1
-
-
-class Publisher(Protocol):
-    """Where sounds go; ``library.samples_folder.SamplesFolder`` is one."""
-
-    folder: Path
-
-    def name_for(self, prompt: str, seed: int) -> str:
-        """An unused file name."""
-        ...
-
-    def publish(self, wav: bytes, name: str) -> Path:
-        """Write the file whole; raises DiskFullError or ForbiddenError."""
-        ...
-
-    def release(self, name: str) -> None:
-        """Give back a name that will not be used."""
-        ...
-
-
-@dataclass(kw_only=True)
-class Job:
-    """A job on its way."""
-
-    id: JobId
-    request: GenerateRequest
-    started: float
-    engine_deaths: int = 0
-    cancelled: bool = False
-    ended: bool = False
-    published: dict[int, SamplePublished] = field(default_factory=dict)
-    last_progress: float = 0.0
 
 
 class JobQueue:
@@ -113,13 +80,7 @@ class JobQueue:
     def restore(self, jobs: Iterable[JournalledJob]) -> None:
         """Take up what an earlier daemon had accepted and could not end."""
         for old in jobs:
-            job = Job(
-                id=old.id,
-                request=old.request,
-                started=time.monotonic(),
-                engine_deaths=old.engine_deaths,
-                published={sound.index: _event(old.id, sound) for sound in old.sounds},
-            )
+            job = restored_job(old)
             log.info("job restored", job=job.id, published=len(job.published))
             self._waiting.append(job)
         self._start_next()
@@ -146,10 +107,11 @@ class JobQueue:
                 self._waiting.remove(job)
                 self._end(job, Cancelled(job=job.id))
                 return
-        if self._running is None or self._running.id != job_id:
+        running = self._current(job_id)
+        if running is None:
             raise NotFoundError(f'job "{job_id[:40]}" is not waiting or running')
-        if not self._running.cancelled:
-            self._running.cancelled = True
+        if not running.cancelled:
+            running.cancelled = True
             self._renderer.cancel(job_id)
 
     def shut_down(self) -> None:
@@ -157,7 +119,7 @@ class JobQueue:
         self._closed = True
         text = "the daemon was shut down"
         for job in [*filter(None, [self._running]), *self._waiting]:
-            self._end(job, _cancelled_or(job, ErrorCode.CANCELLED_BY_SHUTDOWN, text))
+            self._end(job, job.failed(ErrorCode.CANCELLED_BY_SHUTDOWN, text))
         self._running = None
         self._waiting.clear()
 
@@ -184,7 +146,7 @@ class JobQueue:
     ) -> None:
         """The engine has made a sound: publish it."""
         job = self._current(job_id)
-        if job is None or job.cancelled or job.ended or index in job.published:
+        if job is None or job.cancelled or index in job.published:
             return
         name = self._publisher.name_for(job.request.prompt, seed)
         intended = JournalledSound(
@@ -208,16 +170,14 @@ class JobQueue:
         """The engine has made every sound of the job."""
         job = self._take(job_id)
         if job is not None:
-            spent = round((time.monotonic() - job.started) * 1000)
-            done = Done(job=job.id, count=len(job.published), milliseconds=spent)
-            self._end(job, Cancelled(job=job.id) if job.cancelled else done)
+            self._end(job, job.done())
         self._start_next()
 
     def engine_failed(self, job_id: JobId, code: ErrorCode, text: str) -> None:
         """The engine cannot render the job, and lives on."""
         job = self._take(job_id)
         if job is not None:
-            self._end(job, _cancelled_or(job, code, text))
+            self._end(job, job.failed(code, text))
         self._start_next()
 
     def engine_cancelled(self, job_id: JobId) -> None:
@@ -256,9 +216,8 @@ class JobQueue:
             and self._renderer.state is EngineState.READY
         ):
             job = self._waiting.popleft()
-            wanted = 1 if job.request.replay is not None else job.request.count
             self._running = job
-            if len(job.published) == wanted:  # the daemon was killed a moment before saying so
+            if job.complete:  # the daemon was killed a moment before saying so
                 self.engine_done(job.id)
                 return
             self._renderer.render(job.id, job.request, frozenset(job.published))
@@ -270,15 +229,16 @@ class JobQueue:
             self._renderer.cancel(job.id)
 
     def _current(self, job_id: JobId) -> Job | None:
-        if self._running is None or self._running.id != job_id:
-            return None
-        return self._running
+        """The running job, unless it has ended and the engine does not know yet."""
+        job = self._running
+        return job if job is not None and job.id == job_id and not job.ended else None
 
     def _take(self, job_id: JobId) -> Job | None:
         """The running job, which runs no more."""
-        job = self._current(job_id)
-        if job is not None:
-            self._running = None
+        job = self._running
+        if job is None or job.id != job_id:
+            return None
+        self._running = None
         return job
 
     def _end(self, job: Job, event: TerminalEvent) -> None:
@@ -289,15 +249,3 @@ class JobQueue:
         self._journal.end(job.id, how)
         log.info("job ended", job=job.id, how=how, sounds=len(job.published))
         self._bus.emit(event)
-
-
-def _event(job: JobId, sound: JournalledSound) -> SamplePublished:
-    return SamplePublished(
-        job=job, index=sound.index, path=sound.path, seed=sound.seed, seconds=sound.seconds
-    )
-
-
-def _cancelled_or(job: Job, code: ErrorCode, text: str) -> TerminalEvent:
-    if job.cancelled:
-        return Cancelled(job=job.id)
-    return Failed(job=job.id, code=code, text=text)

@@ -1,10 +1,16 @@
 """``library.db``: one SQLite file for the job journal and what the library knows."""
 
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
+
+import structlog
+
+from oneshot_server.errors import DiskFullError, ForbiddenError
+
+log = structlog.get_logger(__name__)
 
 MIGRATIONS: Final[Sequence[str]] = (
     """
@@ -36,15 +42,34 @@ def open_database(path: Path | str) -> sqlite3.Connection:
     does not start for a damaged index is worse than one that has forgotten its journal.
 
     Raises:
-        sqlite3.OperationalError: the folder cannot be written.
+        DiskFullError: no space left to open it.
+        ForbiddenError: it cannot be opened or written.
+    """
+    with database_errors(path):
+        try:
+            return _open(path)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError) or not isinstance(path, Path):
+                raise
+            aside = _move_aside(path)
+            log.exception("the database is damaged and was moved aside", moved_to=str(aside))
+            return _open(path)
+
+
+@contextmanager
+def database_errors(path: Path | str = "library.db") -> Iterator[None]:
+    """Raise what SQLite raises as this package's errors: the disk may fill at any statement.
+
+    Raises:
+        DiskFullError: no space left.
+        ForbiddenError: the file cannot be read or written; the text has SQLite's own words.
     """
     try:
-        return _open(path)
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError) or not isinstance(path, Path):
-            raise
-        _move_aside(path)
-        return _open(path)
+        yield
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            raise DiskFullError(f"no space left for {path}: free some and try again") from error
+        raise ForbiddenError(f"{path} cannot be used: {error}") from error
 
 
 def _open(path: Path | str) -> sqlite3.Connection:
@@ -60,16 +85,23 @@ def _open(path: Path | str) -> sqlite3.Connection:
         for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
             with closing(connection.cursor()) as cursor:
                 cursor.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
+        # Damage beyond the first page shows only when it is read, which would be too late.
+        (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(verdict)
     except sqlite3.Error:
         connection.close()
         raise
     return connection
 
 
-def _move_aside(path: Path) -> None:
+def _move_aside(path: Path) -> Path:
     number = 1
     while (aside := path.with_name(f"{path.name}.broken-{number}")).exists():
         number += 1
-    path.rename(aside)
-    for suffix in ("-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    # The log may hold what the file has not, and must not meet the new file: it goes first.
+    for suffix in ("-wal", "-shm", ""):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix))
+    return aside

@@ -1,0 +1,80 @@
+"""A job on its way from accepted to ended."""
+
+import time
+from dataclasses import dataclass, field
+
+from oneshot_server.domain.events import (
+    Cancelled,
+    Done,
+    Failed,
+    JobId,
+    SamplePublished,
+    TerminalEvent,
+)
+from oneshot_server.domain.requests import GenerateRequest
+from oneshot_server.errors import ErrorCode
+from oneshot_server.jobs.journal import JournalledJob
+
+
+@dataclass(kw_only=True)
+class Job:
+    """What the queue knows of a job.
+
+    Attributes:
+        id: told to clients.
+        request: what to make.
+        started: when it was taken, by the monotonic clock, seconds.
+        engine_deaths: engines that died while they had it.
+        cancelled: somebody wants it stopped.
+        ended: its terminal event is out; a running one waits for the engine to let go of it.
+        published: its sounds in the folder, by index.
+        last_progress: when progress was last told, by the monotonic clock, seconds.
+    """
+
+    id: JobId
+    request: GenerateRequest
+    started: float
+    engine_deaths: int = 0
+    cancelled: bool = False
+    ended: bool = False
+    published: dict[int, SamplePublished] = field(default_factory=dict)
+    last_progress: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every sound is in the folder."""
+        wanted = 1 if self.request.replay is not None else self.request.count
+        return len(self.published) == wanted
+
+    def done(self) -> TerminalEvent:
+        """Its end when the engine has made everything."""
+        if self.cancelled:
+            return Cancelled(job=self.id)
+        spent = round((time.monotonic() - self.started) * 1000)
+        return Done(job=self.id, count=len(self.published), milliseconds=spent)
+
+    def failed(self, code: ErrorCode, text: str) -> TerminalEvent:
+        """Its end when something went wrong; who has cancelled it does not care what."""
+        if self.cancelled:
+            return Cancelled(job=self.id)
+        return Failed(job=self.id, code=code, text=text)
+
+
+def restored_job(old: JournalledJob) -> Job:
+    """A job that an earlier daemon had accepted."""
+    return Job(
+        id=old.id,
+        request=old.request,
+        started=time.monotonic(),
+        engine_deaths=old.engine_deaths,
+        published={
+            sound.index: SamplePublished(
+                job=old.id,
+                index=sound.index,
+                path=sound.path,
+                seed=sound.seed,
+                seconds=sound.seconds,
+            )
+            for sound in old.sounds
+        },
+    )
