@@ -1,6 +1,7 @@
 """One structured log: JSON lines in the home's ``logs``, rotating."""
 
 import logging
+from contextlib import suppress
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -9,13 +10,20 @@ import structlog
 from oneshot_server.settings import LogSettings
 
 
+class _LogFile(RotatingFileHandler):
+    """A full disk costs lines of the log; by default each would be a traceback on the console."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base class's name
+        """Drop the line, and write the next one if that can be written."""
+
+
 def start_log(folder: Path, settings: LogSettings) -> RotatingFileHandler:
     """Send everything that is logged from now on to ``oneshot.log`` in ``folder``.
 
     Returns:
         The file's handler; ``stop_log`` closes it.
     """
-    handler = RotatingFileHandler(
+    handler = _LogFile(
         folder / "oneshot.log",
         maxBytes=settings.max_bytes,
         backupCount=settings.backups,
@@ -52,5 +60,6 @@ def start_log(folder: Path, settings: LogSettings) -> RotatingFileHandler:
 def stop_log(handler: RotatingFileHandler) -> None:
     """Close the log."""
     logging.getLogger().removeHandler(handler)
-    handler.close()
+    with suppress(OSError):  # what is left of it does not fit on the disk
+        handler.close()
     structlog.reset_defaults()

@@ -1,15 +1,17 @@
 """An engine process that paints nothing, for tests: ``python -m oneshot_server.engine.fake``.
 
 It speaks the real protocol in the real framing. Words of the prompt say how it behaves: ``slow``
-takes its time with each step, ``hang`` never ends by itself, ``die`` kills the process,
-``garbage`` answers with what is no message, ``broken`` fails the job. Everything else becomes short
-valid WAVs at once.
+takes its time with each step, ``hang`` never ends by itself, ``die`` kills the process, ``orphan``
+too and leaves another behind that holds its pipes open, ``silent`` closes its stdout and lives on,
+``garbage`` answers with what is no message, ``huge`` announces a frame that is too long, ``broken``
+fails the job. Everything else becomes short valid WAVs at once.
 """
 
 import argparse
 import io
 import os
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -18,6 +20,8 @@ from queue import SimpleQueue
 from typing import BinaryIO, Final
 
 from oneshot_server.engine.messages import (
+    HEADER,
+    LONGEST_FRAME,
     Cancel,
     LoadFailed,
     Message,
@@ -95,7 +99,17 @@ class FakeEngine:
         if "garbage" in words:
             self._outgoing.write(struct.pack("<I", 5) + b"hello")
             self._outgoing.flush()
-        if "die" in words:
+        if "huge" in words:
+            self._outgoing.write(HEADER.pack(LONGEST_FRAME + 1))
+            self._outgoing.flush()
+        if "silent" in words:
+            os.close(self._outgoing.fileno())
+            threading.Event().wait()
+        if "orphan" in words:
+            # It ends with its stdin, which is the engine's: when the daemon lets go of the pipes.
+            keeper = [sys.executable, "-c", "import sys; sys.stdin.read()"]
+            subprocess.Popen(keeper)  # noqa: S603 - this very Python
+        if "die" in words or "orphan" in words:
             os._exit(3)
 
 
@@ -114,6 +128,7 @@ def main() -> None:
     """Read the command line and serve on stdin and stdout."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--load-failed", default="")
+    parser.add_argument("--linger", action="store_true", help="live on after --load-failed")
     parser.add_argument("--die-at-start", action="store_true")
     arguments = parser.parse_args()
     engine = FakeEngine(sys.stdin.buffer, sys.stdout.buffer)
@@ -121,6 +136,8 @@ def main() -> None:
         sys.exit("no such luck")
     if arguments.load_failed:
         engine.send(LoadFailed(text=arguments.load_failed))
+        if arguments.linger:
+            threading.Event().wait()
         return
     engine.serve()
 

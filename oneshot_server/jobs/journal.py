@@ -106,8 +106,8 @@ class Journal:
             for owed in self._owed:
                 self._connection.execute(*owed)
             self._connection.execute("COMMIT")
-        except sqlite3.Error:
-            log.exception("the journal is behind", statements=len(self._owed))
+        except sqlite3.Error as error:
+            log.warning("the journal is behind", statements=len(self._owed), error=str(error))
             if self._connection.in_transaction:
                 self._connection.rollback()
         else:

@@ -39,6 +39,23 @@ async def main():
 asyncio.run(main())
 """
 
+SERVE = """
+import asyncio, sys
+from pathlib import Path
+from oneshot_server.app import serve
+from oneshot_server.domain.requests import GenerateRequest
+from oneshot_server.library.home import Home
+from oneshot_server.settings import OscSettings, Settings
+
+def begin(daemon):
+    daemon.core.subscribe(lambda e: print(type(e).__name__, getattr(e, "code", ""), flush=True))
+    for number in range(3):
+        daemon.core.submit(GenerateRequest(prompt="slow kick", count=9, seed=number))
+
+settings = Settings(osc=OscSettings(port={port}))
+asyncio.run(serve(settings, Home(Path(sys.argv[1])), on_start=begin, command={command!r}))
+"""
+
 
 def free_settings() -> Settings:
     """Settings with a port that nobody has."""
@@ -100,8 +117,11 @@ def test_a_taken_port_is_named_with_the_key_that_changes_it(tmp_path):
 
 
 def test_twenty_killed_engines_end_each_job_once_and_the_next_job_works(tmp_path):
+    told = []
+
     async def body():
         async with running_daemon(free_settings(), Home(tmp_path), command=FAKE) as daemon:
+            daemon.core.subscribe(lambda e: told.append(e.job) if isinstance(e, TERMINAL) else None)
             for number in range(20):
                 victim = daemon.core.submit(kick("slow kick", seed=number))
                 while daemon.engine.state != "busy":  # noqa: ASYNC110 - it has no event
@@ -110,9 +130,12 @@ def test_twenty_killed_engines_end_each_job_once_and_the_next_job_works(tmp_path
                 after = daemon.core.submit(kick(seed=1000 + number))
                 ends = await until_ended(daemon, [victim, after])
                 assert ends == {victim: 1, after: 1}
+                # the victim is rendered by the next engine, ahead of what came later
+                assert isinstance(daemon.core.history(victim)[-1], Done)
                 assert isinstance(daemon.core.history(after)[-1], Done)
 
     asyncio.run(body())
+    assert len(told) == len(set(told)) == 40
 
 
 def test_a_job_that_kills_every_engine_is_given_up_and_the_others_are_not(tmp_path):
@@ -171,6 +194,42 @@ def test_shutting_down_ends_every_job_and_leaves_no_half_file(tmp_path):
     assert [e.code for e in ends] == [ErrorCode.CANCELLED_BY_SHUTDOWN] * 5
     assert list((tmp_path / "samples").glob(".*")) == []
     assert json.loads((tmp_path / "logs" / "oneshot.log").read_text().splitlines()[0])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups of this kind")
+def test_ctrl_c_reaches_the_daemon_and_not_the_engine(tmp_path):
+    program = SERVE.format(port=free_settings().osc.port, command=FAKE)
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as daemon:
+        assert any(line.startswith("Progress") for line in daemon.stdout)
+        os.killpg(daemon.pid, signal.SIGINT)  # what a terminal does
+        rest = [line for line in daemon.stdout if not line.startswith("Progress")]
+    assert daemon.returncode == 0
+    assert rest == ["Failed cancelled_by_shutdown\n"] * 3
+    log = (tmp_path / "logs" / "oneshot.log").read_text()
+    assert "KeyboardInterrupt" not in log
+    assert "engine died" not in log
+
+
+def test_an_engine_that_never_lives_fails_what_waits_and_what_comes_later(tmp_path):
+    async def body():
+        command = [*FAKE, "--load-failed", "the model is broken"]
+        async with running_daemon(free_settings(), Home(tmp_path), command=command) as daemon:
+            jobs = [daemon.core.submit(kick()) for _ in range(3)]
+            await until_ended(daemon, jobs)
+            ends = [daemon.core.history(job)[-1] for job in jobs]
+            assert {(e.code, e.text) for e in ends} == {
+                (ErrorCode.ENGINE_FAILED, "the model is broken")
+            }
+            with pytest.raises(EngineFailedError, match="the model is broken"):
+                daemon.core.submit(kick())
+            assert daemon.core.status().state == "failed"
+
+    asyncio.run(body())
 
 
 def test_a_folder_that_vanishes_while_running_comes_back(tmp_path):

@@ -7,7 +7,9 @@ import pytest
 from oneshot_server.domain.events import EngineState, JobId
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.requests import GenerateRequest
+from oneshot_server.engine import engine_process
 from oneshot_server.engine import supervisor as module
+from oneshot_server.engine.messages import LONGEST_FRAME
 from oneshot_server.engine.supervisor import Supervisor
 
 FAKE = [sys.executable, "-m", "oneshot_server.engine.fake"]
@@ -18,11 +20,14 @@ class Recorder:
 
     def __init__(self) -> None:
         self.reports: asyncio.Queue[tuple[str, tuple[object, ...]]] = asyncio.Queue()
+        self.fails = False
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *arguments: self.reports.put_nowait((name, arguments))
 
     async def engine_rendered(self, *arguments: object) -> None:
+        if self.fails:
+            raise ValueError("as asked")
         self.reports.put_nowait(("engine_rendered", arguments))
 
     async def until(self, name: str) -> tuple[object, ...]:
@@ -55,6 +60,8 @@ def ask(supervisor: Supervisor, prompt: str, count: int = 1) -> None:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(engine_process, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(engine_process, "DRAIN_SECONDS", 0.2)
 
 
 def test_a_job_comes_back_as_sounds_and_an_end():
@@ -83,13 +90,22 @@ def test_a_running_job_is_cancelled():
     run(body)
 
 
-@pytest.mark.parametrize("prompt", ["die", "garbage"])
-def test_an_engine_that_dies_or_talks_nonsense_is_started_again(prompt):
+@pytest.mark.parametrize(
+    ("prompt", "how"),
+    [
+        ("die", "it ended with status 3"),
+        ("garbage", "no message"),
+        ("huge", f"no message: a frame of {LONGEST_FRAME + 1} bytes"),
+        ("silent", "fell silent"),
+        ("orphan", "it ended with status 3"),
+    ],
+)
+def test_an_engine_that_dies_or_talks_nonsense_is_started_again(prompt, how):
     async def body(supervisor, recorder):
         await recorder.until("engine_ready")
         ask(supervisor, prompt)
         (ending,) = await recorder.until("engine_died")
-        assert ("status 3" if prompt == "die" else "no message") in ending
+        assert how in ending
         await recorder.until("engine_ready")
         ask(supervisor, "kick")
         await recorder.until("engine_done")
@@ -121,12 +137,28 @@ def test_a_finished_job_clears_the_count_of_deaths():
     run(body)
 
 
-def test_a_model_that_cannot_be_loaded_is_not_tried_again():
+@pytest.mark.parametrize("then", [[], ["--linger"]])
+def test_a_model_that_cannot_be_loaded_is_not_tried_again(then):
     async def body(supervisor, recorder):
         assert await recorder.until("engine_gave_up") == ("the model is broken",)
         assert supervisor.state is EngineState.FAILED
 
-    run(body, "--load-failed", "the model is broken")
+    run(body, "--load-failed", "the model is broken", *then)
+
+
+def test_a_report_that_fails_is_the_end_of_that_engine_and_not_of_the_supervisor():
+    async def body(supervisor, recorder):
+        await recorder.until("engine_ready")
+        recorder.fails = True
+        ask(supervisor, "kick")
+        (ending,) = await recorder.until("engine_died")
+        assert ending.startswith("its Rendered failed: ValueError: as asked")
+        recorder.fails = False
+        await recorder.until("engine_ready")
+        ask(supervisor, "kick")
+        await recorder.until("engine_done")
+
+    run(body)
 
 
 def test_an_engine_that_cannot_be_started_is_a_death_with_a_reason():

@@ -14,6 +14,7 @@ from oneshot_server.domain.events import (
     Failed,
     JobEvent,
     JobId,
+    NoticeCode,
     Progress,
     SamplePublished,
 )
@@ -177,6 +178,37 @@ def test_a_full_disk_ends_that_job_and_the_next_one_works(rig):
     rig.ready()
     rig.queue.engine_cancelled(job)
     assert len(rig.ends(job)) == 1
+    rig.rendered(other, 0)
+    rig.done(other)
+    assert isinstance(rig.ends(other)[0], Done)
+
+
+def test_a_job_that_has_ended_hears_nothing_more_though_the_engine_goes_on(rig):
+    job = rig.queue.submit(kick(2))
+    rig.publisher.error = DiskFullError("no space")
+    rig.rendered(job, 0)
+    rig.queue.engine_progress(job, 0.9, "sampling")
+    rig.queue.engine_notice(job, NoticeCode.RETRIED, "again")
+    assert rig.events[-1:] == rig.ends(job)
+    with pytest.raises(NotFoundError):
+        rig.queue.cancel(job)
+    rig.queue.shut_down()
+    assert len(rig.ends(job)) == 1
+
+
+def test_a_journal_without_room_ends_the_job_before_its_sound_is_published(rig, monkeypatch):
+    job, other = rig.queue.submit(kick()), rig.queue.submit(kick())
+
+    def intend(*_):
+        raise DiskFullError("no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.journal, "intend", intend)
+        rig.rendered(job, 0)
+    assert [e.code for e in rig.ends(job)] == [ErrorCode.DISK_FULL]
+    assert rig.publisher.names == []
+    rig.ready()
+    rig.queue.engine_cancelled(job)
     rig.rendered(other, 0)
     rig.done(other)
     assert isinstance(rig.ends(other)[0], Done)
