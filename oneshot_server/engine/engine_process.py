@@ -174,9 +174,12 @@ class EngineProcess:
 
 def _apart() -> dict[str, Any]:
     """Options for a process group of its own: Ctrl-C is for the daemon, which ends the engine."""
+    options: dict[str, Any] = {}
     if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-    return {"process_group": 0}
+        options["creationflags"] = subprocess.CREATE_NEW_PROCESS_GROUP
+    else:
+        options["process_group"] = 0
+    return options
 
 
 def _describe(code: int | None) -> str:
