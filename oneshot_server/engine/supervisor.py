@@ -103,7 +103,6 @@ class Supervisor:
         self._command = command
         self._finish = finish
         self._subtype = subtype
-        self._reports: Reports | None = None
         self._process: EngineProcess | None = None
         self._task: asyncio.Task[None] | None = None
         self._deaths: deque[float] = deque(maxlen=MOST_DEATHS)
@@ -114,7 +113,6 @@ class Supervisor:
 
     def start(self, reports: Reports) -> None:
         """Begin; ``reports`` is told everything from now on."""
-        self._reports = reports
         self._task = asyncio.create_task(self._keep_alive(reports), name="engine supervisor")
 
     async def stop(self) -> None:
