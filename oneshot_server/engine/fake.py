@@ -1,7 +1,8 @@
 """An engine process that paints nothing, for tests: ``python -m oneshot_server.engine.fake``.
 
 It speaks the real protocol in the real framing. Words of the prompt say how it behaves: ``slow``
-takes its time with each step, ``hang`` never ends by itself, ``die`` kills the process, ``orphan``
+takes its time with each step, ``hang`` never ends by itself, ``deaf`` neither, and
+cannot be cancelled, ``die`` kills the process, ``orphan``
 too and leaves another behind that holds its pipes open, ``silent`` closes its stdout and lives on,
 ``garbage`` answers with what is no message, ``huge`` announces a frame that is too long, ``broken``
 fails the job. Everything else becomes short valid WAVs at once.
@@ -76,12 +77,12 @@ class FakeEngine:
             if index in job.skip:
                 continue
             step = 0
-            while step < STEPS or "hang" in words:
+            while step < STEPS or "hang" in words or "deaf" in words:
                 self.send(RenderProgress(job=job.job, fraction=step / (step + 1), stage="fake"))
-                if job.job in self._cancelled:
+                if job.job in self._cancelled and "deaf" not in words:
                     self.send(RenderCancelled(job=job.job))
                     return
-                if "slow" in words or "hang" in words:
+                if "slow" in words or "hang" in words or "deaf" in words:
                     time.sleep(SLOW_STEP_SECONDS)
                 step += 1
             self._misbehave(words)

@@ -35,6 +35,8 @@ MOST_DEATHS: Final = 5
 WITHIN_SECONDS: Final = 60.0
 FIRST_PAUSE_SECONDS: Final = 0.25
 LONGEST_PAUSE_SECONDS: Final = 8.0
+# A step of a large batch of a large model on a slow machine takes minutes.
+CANCEL_PATIENCE_SECONDS: Final = 300.0
 
 Report = (
     Ready | RenderProgress | RenderNotice | Rendered | RenderDone | RenderFailed | RenderCancelled
@@ -106,6 +108,8 @@ class Supervisor:
         self._process: EngineProcess | None = None
         self._task: asyncio.Task[None] | None = None
         self._deaths: deque[float] = deque(maxlen=MOST_DEATHS)
+        self._never_ready = 0
+        self._impatience: asyncio.TimerHandle | None = None
         self.state = EngineState.STARTING
         self.failure = ""
         self.device = ""
@@ -117,6 +121,7 @@ class Supervisor:
 
     async def stop(self) -> None:
         """End the engine: ask, then insist."""
+        self._be_patient()
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -138,8 +143,18 @@ class Supervisor:
         )
 
     def cancel(self, job: JobId) -> None:
-        """Stop a job; see ``jobs.renderer.Renderer``."""
+        """Stop a job; see ``jobs.renderer.Renderer``. An engine that will not is killed."""
         self._send(Cancel(job=job))
+        self._be_patient()
+        if self._process is not None:
+            self._impatience = asyncio.get_running_loop().call_later(
+                CANCEL_PATIENCE_SECONDS, self._process.kill
+            )
+
+    def _be_patient(self) -> None:
+        if self._impatience is not None:
+            self._impatience.cancel()
+            self._impatience = None
 
     def _send(self, message: Message) -> None:
         if self._process is not None:
@@ -148,7 +163,9 @@ class Supervisor:
     async def _keep_alive(self, reports: Reports) -> None:
         while True:
             ending = await self._live(reports)
+            self._be_patient()
             self._deaths.append(time.monotonic())
+            self._never_ready += 1
             log.error("engine died", ending=ending, deaths=len(self._deaths))
             self.failure = self.failure or self._crash_loop(ending)
             if self.failure:
@@ -167,6 +184,11 @@ class Supervisor:
             return (
                 f"the engine died {MOST_DEATHS} times within a minute, the last time: {ending}. "
                 "See the log, then start the daemon again"
+            )
+        if self._never_ready == MOST_DEATHS:  # it may take its time to die
+            return (
+                f"the engine died {MOST_DEATHS} times before it was ready, the last time: "
+                f"{ending}. See the log, then start the daemon again"
             )
         return ""
 
@@ -203,10 +225,13 @@ class Supervisor:
                 return f"its {type(message).__name__} failed: {type(error).__name__}: {error}"
 
     async def _report(self, message: Report, reports: Reports) -> None:
+        if isinstance(message, RenderDone | RenderFailed | RenderCancelled):
+            self._be_patient()
         match message:
             case Ready():
                 self.device, self.model = message.device, message.model
                 self.state = EngineState.READY
+                self._never_ready = 0
                 log.info("engine ready", model=message.model, device=message.device)
                 reports.engine_ready()
             case RenderProgress():

@@ -65,7 +65,8 @@ def restored_job(old: JournalledJob) -> Job:
     return Job(
         id=old.id,
         request=old.request,
-        started=time.monotonic(),
+        # What the clock says now may be earlier: somebody may have set it.
+        started=time.monotonic() - max(0.0, time.time() - old.accepted),
         engine_deaths=old.engine_deaths,
         published={
             sound.index: SamplePublished(

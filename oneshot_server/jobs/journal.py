@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -31,11 +32,12 @@ class JournalledSound:
 
 @dataclass(frozen=True, kw_only=True)
 class JournalledJob:
-    """A job that was accepted and has not ended."""
+    """A job that was accepted, at a time in seconds since 1970, and has not ended."""
 
     id: JobId
     request: GenerateRequest
     engine_deaths: int
+    accepted: float
     sounds: tuple[JournalledSound, ...]
 
 
@@ -61,8 +63,8 @@ class Journal:
         """
         with database_errors():
             self._connection.execute(
-                "INSERT INTO jobs (id, request) VALUES (?, ?)",
-                (job, msgspec.json.encode(request).decode()),
+                "INSERT INTO jobs (id, request, accepted) VALUES (?, ?, ?)",
+                (job, msgspec.json.encode(request).decode(), time.time()),
             )
 
     def intend(self, job: JobId, sound: JournalledSound) -> None:
@@ -124,11 +126,12 @@ class Journal:
         """
         with database_errors():
             rows = self._connection.execute(
-                "SELECT id, request, engine_deaths FROM jobs WHERE ended IS NULL ORDER BY number"
+                "SELECT id, request, engine_deaths, accepted FROM jobs "
+                "WHERE ended IS NULL ORDER BY number"
             ).fetchall()
-            sounds = {job: self._sounds_of(job) for job, _, _ in rows}
+            sounds = {job: self._sounds_of(job) for job, *_ in rows}
         jobs = []
-        for job, text, deaths in rows:
+        for job, text, deaths, accepted in rows:
             try:
                 request = msgspec.json.decode(text, type=GenerateRequest)
             except (msgspec.MsgspecError, OneshotError):
@@ -137,7 +140,11 @@ class Journal:
                 continue
             jobs.append(
                 JournalledJob(
-                    id=JobId(job), request=request, engine_deaths=deaths, sounds=sounds[job]
+                    id=JobId(job),
+                    request=request,
+                    engine_deaths=deaths,
+                    accepted=accepted,
+                    sounds=sounds[job],
                 )
             )
         return jobs

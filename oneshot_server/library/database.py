@@ -31,6 +31,9 @@ MIGRATIONS: Final[Sequence[str]] = (
         PRIMARY KEY (job, sound)
     );
     """,
+    """
+    ALTER TABLE jobs ADD COLUMN accepted REAL NOT NULL DEFAULT 0;
+    """,
 )
 """Scripts that bring a file from version n to n + 1; only ever appended to."""
 

@@ -1,5 +1,6 @@
 """An exclusive lock on a file, held by a process and let go by the system when that ends."""
 
+import errno
 import os
 import sys
 import time
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from oneshot_server.errors import ForbiddenError
+from oneshot_server.errors import DiskFullError, ForbiddenError
 
 NOTE_BYTES: Final = 500
 # Windows keeps others from reading what is locked, so the lock lies behind the process number.
@@ -54,6 +55,7 @@ def lock_file(path: Path, note: str = "") -> Iterator[None]:
 
     Raises:
         LockedError: another process has it.
+        DiskFullError: no space left for the note.
         ForbiddenError: the file cannot be opened or locked.
     """
     try:
@@ -63,9 +65,7 @@ def lock_file(path: Path, note: str = "") -> Iterator[None]:
         raise ForbiddenError(f"{path} cannot be written: {error.strerror}") from None
     try:
         _lock(descriptor, path)
-        os.ftruncate(descriptor, 0)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        os.write(descriptor, f"{os.getpid()}\n{note}\n".encode())
+        _write_holder(descriptor, path, note)
         yield
         os.ftruncate(descriptor, 0)
     finally:
@@ -95,6 +95,17 @@ def _lock(descriptor: int, path: Path) -> None:
     except OSError as error:
         raise ForbiddenError(f"{path} cannot be locked: {error.strerror}") from None
     raise LockedError(_read_holder(descriptor))
+
+
+def _write_holder(descriptor: int, path: Path, note: str) -> None:
+    try:
+        os.ftruncate(descriptor, 0)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, f"{os.getpid()}\n{note}\n".encode())
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise DiskFullError(f"no space left for {path}: free some and try again") from None
+        raise ForbiddenError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _read_holder(descriptor: int) -> Holder:

@@ -90,6 +90,35 @@ def test_a_running_job_is_cancelled():
     run(body)
 
 
+def test_an_engine_that_will_not_cancel_is_killed(monkeypatch):
+    async def body(supervisor, recorder):
+        await recorder.until("engine_ready")
+        ask(supervisor, "deaf")
+        await recorder.until("engine_progress")
+        supervisor.cancel(JobId("j"))
+        (ending,) = await recorder.until("engine_died")
+        assert "signal 9" in ending
+        await recorder.until("engine_ready")
+
+    monkeypatch.setattr(module, "CANCEL_PATIENCE_SECONDS", 0.1)
+    run(body)
+
+
+def test_an_engine_that_cancels_in_time_lives_on(monkeypatch):
+    async def body(supervisor, recorder):
+        await recorder.until("engine_ready")
+        ask(supervisor, "hang")
+        await recorder.until("engine_progress")
+        supervisor.cancel(JobId("j"))
+        await recorder.until("engine_cancelled")
+        await asyncio.sleep(0.6)
+        assert supervisor.state is EngineState.READY
+        assert supervisor._process.returncode is None
+
+    monkeypatch.setattr(module, "CANCEL_PATIENCE_SECONDS", 0.5)
+    run(body)
+
+
 @pytest.mark.parametrize(
     ("prompt", "how"),
     [
@@ -121,6 +150,15 @@ def test_after_five_deaths_in_a_minute_it_gives_up_and_says_why():
         assert supervisor.state is EngineState.FAILED
         assert supervisor.failure == why
 
+    run(body, "--die-at-start")
+
+
+def test_an_engine_that_takes_its_time_to_die_is_given_up_too(monkeypatch):
+    async def body(_supervisor, recorder):
+        (why,) = await recorder.until("engine_gave_up")
+        assert "5 times before it was ready" in why
+
+    monkeypatch.setattr(module, "WITHIN_SECONDS", 0.0)
     run(body, "--die-at-start")
 
 

@@ -1,5 +1,6 @@
 import asyncio
 import random
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -247,6 +248,17 @@ def test_a_new_daemon_takes_up_the_jobs_and_skips_what_is_published(tmp_path):
     assert len(new.publisher.names) == 2
     assert new.ends(first)[0].count == 3
     assert new.renderer.begun[-1][0] == second
+
+
+def test_a_job_of_an_earlier_daemon_took_as_long_as_its_client_has_waited(tmp_path, monkeypatch):
+    monkeypatch.setattr("oneshot_server.jobs.journal.time.time", lambda: time.time_ns() / 1e9 - 60)
+    job = make_rig(tmp_path).queue.submit(kick())
+    monkeypatch.undo()
+    new = make_rig(tmp_path)
+    new.queue.restore(new.journal.unfinished())
+    new.rendered(job, 0)
+    new.done(job)
+    assert 60_000 <= new.ends(job)[0].milliseconds < 90_000
 
 
 def test_a_sound_that_was_renamed_but_not_noted_is_not_published_twice(tmp_path):

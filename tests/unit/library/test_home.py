@@ -1,5 +1,6 @@
 """The home: its folders, its lock, and which one it is."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from oneshot_server.errors import AlreadyRunningError, ForbiddenError
+from oneshot_server.errors import AlreadyRunningError, DiskFullError, ForbiddenError
 from oneshot_server.library.home import Home, RunningDaemon, resolve_home
 from oneshot_server.settings import Settings, load_settings
 
@@ -150,3 +151,15 @@ def test_a_lock_that_says_nothing_sensible_is_still_a_lock(content: bytes, tmp_p
         assert daemon.address is None
         with pytest.raises(AlreadyRunningError), home.lock():
             pass
+
+
+def test_a_full_disk_is_said_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("oneshot_server.library.lock_file.os.write", full)
+    with pytest.raises(DiskFullError, match=r"\.lock"), Home(tmp_path).lock():
+        pass
+    monkeypatch.undo()
+    with Home(tmp_path).lock():
+        pass
