@@ -247,7 +247,10 @@ def main() -> None:
     print(f"{'mean':12} {'':10} {means[0]:12.2f} {means[1]:8.2f} {means[2]:10.2f}")
     ratio = frechet(made, unseen, space) / frechet(trained, unseen, space)
     print(f"Fréchet ratio to unseen kits (the trained kits' own = 1): {ratio:.2f}")
-    print(f"copies of training recordings: {copies(made, trained):.1%}")
+    print(
+        f"copies of training recordings: {copies(made, trained):.1%}, "
+        f"by the same measure among recordings of unseen kits: {copies(unseen, trained):.1%}"
+    )
     found = [d for w in made.waveforms for d in defects(w, profile.sample_rate)]
     print(f"defects in {len(made.waveforms)}: {len(found)} {sorted(set(found))}")
 

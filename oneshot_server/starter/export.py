@@ -14,8 +14,10 @@ from oneshot_server.pipeline.model_folder import CARD_FILE, WORDS_FILE, ModelCar
 from oneshot_server.pipeline.patch_codec import PatchCodec
 from oneshot_server.pipeline.prompt import Words
 
-STEPS: Final = 16
+STEPS: Final = 13
 GUIDANCE: Final = 2.5
+GUIDANCE_FROM: Final = 0.93
+GUIDANCE_TO: Final = 0.2
 
 
 def export(
@@ -57,6 +59,8 @@ def export(
         image_channels=1,
         steps=STEPS,
         guidance=GUIDANCE,
+        guidance_from=GUIDANCE_FROM,
+        guidance_to=GUIDANCE_TO,
     )
     (folder / CARD_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2))
     (folder / WORDS_FILE).write_bytes(msgspec.json.encode(words))

@@ -274,7 +274,7 @@ def main() -> None:
         "--work", type=Path, default=Path(".work/starter"), help="cache, checkpoints"
     )
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "weights")
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=9000)
     parser.add_argument("--batch", type=int, default=32)
     arguments = parser.parse_args()
     plan = Plan(steps=arguments.steps, batch=arguments.batch)
