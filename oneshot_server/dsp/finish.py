@@ -33,7 +33,8 @@ def finish(waveform: torch.Tensor, sample_rate: int, options: FinishOptions) -> 
 def _without_offset(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
     """High-pass without phase shift, so that an attack keeps its shape."""
     # Padding keeps the filter's ringing from wrapping around into the attack.
-    size = len(waveform) + sample_rate // 4
+    # A power of two, as an FFT of any other length may take ten times as long.
+    size = 1 << (len(waveform) + sample_rate // 4 - 1).bit_length()
     spectrum = torch.fft.rfft(waveform, size)
     hertz = torch.fft.rfftfreq(size, 1.0 / sample_rate)
     gain = hertz**4 / (hertz**4 + HIGH_PASS_HZ**4)

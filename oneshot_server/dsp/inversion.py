@@ -110,21 +110,63 @@ def _griffin_lim(
     window = torch.nn.functional.pad(
         torch.hann_window(profile.window), (before, n_fft - profile.window - before)
     )
+    inverse = _InverseStft(window, profile.hop, magnitudes.shape[2], profile.samples)
     phases = _first_phases(magnitudes, profile.hop / n_fft)
+    # Frame by frame from here, as the FFT has it in memory.
+    magnitudes = magnitudes.transpose(1, 2).contiguous()
+    spectrum = magnitudes * phases.transpose(1, 2)
     previous = torch.zeros(1, dtype=torch.complex64)
     for _ in range(iterations):
-        waveform = torch.istft(
-            magnitudes * phases, n_fft, profile.hop, window=window, length=profile.samples
-        )
         projected = torch.stft(
-            waveform, n_fft, profile.hop, window=window, pad_mode="constant", return_complex=True
-        )
+            inverse(spectrum),
+            n_fft,
+            profile.hop,
+            window=window,
+            pad_mode="constant",
+            return_complex=True,
+        ).transpose(1, 2)
         accelerated = projected - MOMENTUM / (1.0 + MOMENTUM) * previous
         previous = projected
-        phases = accelerated / (accelerated.abs() + TINY)
-    return torch.istft(
-        magnitudes * phases, n_fft, profile.hop, window=window, length=profile.samples
-    )
+        # One real factor a bin sets the magnitude and keeps the phase: half of the time of
+        # dividing by the magnitude and multiplying by the other, which are complex.
+        power = torch.view_as_real(accelerated).square().sum(dim=3)
+        spectrum = accelerated * (magnitudes * torch.rsqrt(power + TINY**2))
+    return inverse(spectrum)
+
+
+class _InverseStft:
+    """``torch.istft`` with what does not change from call to call done once.
+
+    Args:
+        window: (n_fft,).
+        hop: samples.
+        frames: of the spectrograms.
+        samples: of the waveforms.
+    """
+
+    def __init__(self, window: torch.Tensor, hop: int, frames: int, samples: int) -> None:
+        self._window = window
+        self._hop = hop
+        self._samples = samples
+        weight = self._add_up(window.square().expand(1, frames, -1))
+        # Behind the last frame no window is left, and nothing that could be divided.
+        self._weight = torch.where(weight > 1e-11, weight, 1.0)
+
+    def __call__(self, spectrum: torch.Tensor) -> torch.Tensor:
+        """(batch, frames, bins) to (batch, samples)."""
+        frames = torch.fft.irfft(spectrum, len(self._window)) * self._window
+        return self._add_up(frames) / self._weight
+
+    def _add_up(self, frames: torch.Tensor) -> torch.Tensor:
+        """Overlap and add: (batch, frames, n_fft) to (batch, samples)."""
+        batch, count, n_fft = frames.shape
+        parts = torch.nn.functional.pad(frames, (0, -n_fft % self._hop))
+        parts = parts.unflatten(2, (-1, self._hop))
+        whole = frames.new_zeros(batch, count + parts.shape[2] - 1, self._hop)
+        for number, part in enumerate(parts.unbind(2)):
+            whole[:, number : number + count] += part
+        line = whole.flatten(1)[:, n_fft // 2 :]
+        return torch.nn.functional.pad(line, (0, self._samples - line.shape[1]))
 
 
 def _first_phases(magnitudes: torch.Tensor, hop_in_bins: float) -> torch.Tensor:

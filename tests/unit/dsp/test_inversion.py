@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from oneshot_server.dsp.inversion import mel_to_magnitudes, mel_to_waveform
+from oneshot_server.dsp.inversion import _InverseStft, mel_to_magnitudes, mel_to_waveform
 from oneshot_server.dsp.mel import filterbank, waveform_to_mel
 from oneshot_server.errors import ProfileMismatchError
 from tests.unit.dsp.profiles import PROFILE, decaying
@@ -77,3 +77,13 @@ def test_what_a_broken_model_paints_is_not_taken_for_silence():
 def test_another_profile_is_refused_with_both_shapes():
     with pytest.raises(ProfileMismatchError, match=r"64.*128"):
         mel_to_waveform(torch.zeros(1, 64, PROFILE.frames), PROFILE)
+
+
+@pytest.mark.parametrize(("n_fft", "hop"), [(1024, 256), (1000, 300), (512, 512)])
+def test_the_inverse_stft_is_torchs(n_fft: int, hop: int) -> None:
+    window = torch.hamming_window(n_fft)
+    waves = torch.randn(2, 20 * hop, generator=torch.Generator().manual_seed(0))
+    spectrum = torch.stft(waves, n_fft, hop, window=window, return_complex=True)
+    expected = torch.istft(spectrum, n_fft, hop, window=window, length=waves.shape[1])
+    inverse = _InverseStft(window, hop, spectrum.shape[2], waves.shape[1])
+    torch.testing.assert_close(inverse(spectrum.transpose(1, 2)), expected)
