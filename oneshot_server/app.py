@@ -17,16 +17,23 @@ from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.engine.supervisor import Supervisor
 from oneshot_server.errors import EngineFailedError
+from oneshot_server.jobs.blend import Blend
 from oneshot_server.jobs.core import OneshotCore
 from oneshot_server.jobs.event_bus import EventBus
 from oneshot_server.jobs.journal import Journal
 from oneshot_server.jobs.queue import JobQueue
 from oneshot_server.library.database import open_database
+from oneshot_server.library.dataset_folder import dataset_path
+from oneshot_server.library.dataset_watch import DatasetWatch
 from oneshot_server.library.home import Home
+from oneshot_server.library.lora_store import LoraStore
 from oneshot_server.library.samples_folder import SamplesFolder
 from oneshot_server.log import start_log, stop_log
 from oneshot_server.pipeline.model_folder import find_model
 from oneshot_server.settings import EngineSettings, Settings
+from oneshot_server.training.journal import TrainingJournal
+from oneshot_server.training.runs import TrainingRuns
+from oneshot_server.training.workshop import Workshop
 from oneshot_server.transports.osc.server import OscServer, start_osc_server
 
 log = structlog.get_logger(__name__)
@@ -51,7 +58,7 @@ class Daemon:
     samples: Path
 
 
-def engine_command(settings: EngineSettings, models: Path) -> list[str]:
+def engine_command(settings: EngineSettings, home: Home) -> list[str]:
     """The command line of the engine process.
 
     Raises:
@@ -59,7 +66,8 @@ def engine_command(settings: EngineSettings, models: Path) -> list[str]:
     """
     return [
         *(sys.executable, "-m", "oneshot_server.engine"),
-        *("--model", str(find_model(settings.model, models))),
+        *("--model", str(find_model(settings.model, home.models))),
+        *("--loras", str(home.loras)),
         *("--device", settings.device),
         *("--threads", str(settings.threads)),
         *("--max-batch", str(settings.max_batch)),
@@ -84,7 +92,7 @@ async def running_daemon(
     """
     home.create()
     if command is None:
-        command = engine_command(settings.engine, home.models)
+        command = engine_command(settings.engine, home)
     async with AsyncExitStack() as stack:
         stack.enter_context(home.lock((settings.osc.host, settings.osc.port)))
         stack.callback(stop_log, start_log(home.logs, settings.log))
@@ -106,12 +114,27 @@ async def running_daemon(
             bus=bus,
             limit=settings.jobs.queue_limit,
         )
+        loras = LoraStore(home.loras)
+        trainings = TrainingRuns(
+            workshop=Workshop(
+                settings=settings,
+                model=find_model(settings.engine.model, home.models),
+                loras=loras,
+                folder=lambda name: dataset_path(home.datasets, name),
+            ),
+            journal=TrainingJournal(connection),
+            emit=bus.emit,
+        )
+        bus.subscribe(lambda _event: trainings.give_way(wanted=queue.waited_for))
         core = OneshotCore(
             queue=queue,
+            trainings=trainings,
+            loras=loras,
+            blend=Blend(connection, loras),
             journal=journal,
             engine=engine,
             bus=bus,
-            folders={"loras": home.loras, "datasets": home.datasets, "models": home.models},
+            folders={"datasets": home.datasets, "models": home.models},
         )
         osc = await start_osc_server(
             core,
@@ -126,6 +149,18 @@ async def running_daemon(
         # Before the engine and the socket go, so that every client still hears of its jobs' end.
         stack.callback(queue.shut_down)
         queue.restore(journal.unfinished())
+        trainings.give_way(wanted=queue.waited_for)
+        trainings.start()
+        stack.push_async_callback(trainings.stop)
+        if settings.training.automatic:
+            watch = DatasetWatch(
+                home.datasets,
+                settings.training.settle_seconds,
+                trainings.dataset_settled,
+                polling=settings.training.polling,
+            )
+            watch.start()
+            stack.callback(watch.stop)
         log.info("daemon started", version=__version__, port=osc.port, samples=str(samples.folder))
         yield Daemon(core=core, engine=engine, osc=osc, samples=samples.folder)
         log.info("daemon stops")
@@ -156,13 +191,55 @@ async def serve(
         await stopped.wait()
 
 
+async def train_locally(
+    folder: Path,
+    name: str,
+    settings: Settings,
+    home: Home,
+    on_event: Callable[[JobEvent], None],
+    *,
+    seed: int,
+) -> None:
+    """Train a LoRA on a folder without a daemon; the sounds of one that runs come first.
+
+    Args:
+        folder: of sounds, anywhere.
+        name: of the LoRA.
+        settings: what ``config.toml`` says.
+        home: where models and LoRAs are.
+        on_event: told every event; may raise to stop. The same call with the same seed goes on
+            from there.
+        seed: of the training.
+
+    Raises:
+        NotFoundError: no such model.
+        BadArgumentsError: the name cannot be that of a folder.
+    """
+    ended, listen = _until_the_end(on_event)
+    workshop = Workshop(
+        settings=settings,
+        model=find_model(settings.engine.model, home.models),
+        loras=LoraStore(home.loras),
+        folder=lambda _name: folder,
+        seed=seed,
+    )
+    with closing(open_database(":memory:")) as connection:
+        runs = TrainingRuns(workshop=workshop, journal=TrainingJournal(connection), emit=listen)
+        runs.submit(name)
+        runs.start()
+        try:
+            await ended
+        finally:
+            await runs.stop()
+
+
 async def render_locally(
     request: GenerateRequest,
     settings: Settings,
     folder: Path,
     on_event: Callable[[JobEvent], None],
     *,
-    models: Path,
+    home: Home,
     finish: FinishOptions | None = None,
     subtype: str | None = None,
     command: Sequence[str] | None = None,
@@ -174,7 +251,7 @@ async def render_locally(
         settings: what ``config.toml`` says.
         folder: where the sounds go; its parent exists.
         on_event: told every event; may raise to stop.
-        models: where models are looked for by name.
+        home: where models and LoRAs are looked for by name.
         finish: level, tail and length; by default as in ``settings``.
         subtype: sample format; by default as in ``settings``.
         command: another engine's command line, for tests.
@@ -184,20 +261,8 @@ async def render_locally(
         EngineFailedError: the engine gave up.
     """
     if command is None:
-        command = engine_command(settings.engine, models)
-    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def listen(event: JobEvent) -> None:
-        if ended.done():
-            return
-        try:
-            on_event(event)
-        except BaseException as error:  # noqa: BLE001 - it is raised again by ``await ended``
-            ended.set_exception(error)
-            return
-        if isinstance(event, Done | Failed | Cancelled):
-            ended.set_result(None)
-
+        command = engine_command(settings.engine, home)
+    ended, listen = _until_the_end(on_event)
     bus = EventBus()
     bus.subscribe(listen)
     engine = Supervisor(
@@ -213,7 +278,7 @@ async def render_locally(
             bus=bus,
             limit=1,
         )
-        queue.submit(request)
+        queue.submit(Blend(connection, LoraStore(home.loras)).resolve(request))
         engine.start(queue)
         try:
             await ended
@@ -221,3 +286,23 @@ async def render_locally(
             await engine.stop()
     if engine.state is EngineState.FAILED:
         raise EngineFailedError(engine.failure)
+
+
+def _until_the_end(
+    on_event: Callable[[JobEvent], None],
+) -> tuple[asyncio.Future[None], Callable[[JobEvent], None]]:
+    """A listener that passes events on, and a future that is done with the terminal one."""
+    ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def listen(event: JobEvent) -> None:
+        if ended.done():
+            return
+        try:
+            on_event(event)
+        except BaseException as error:  # noqa: BLE001 - it is raised again by who awaits the end
+            ended.set_exception(error)
+            return
+        if isinstance(event, Done | Failed | Cancelled):
+            ended.set_result(None)
+
+    return ended, listen

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from oneshot_server import __version__
-from oneshot_server.cli import doctor, info, osc, picture, render, serve
+from oneshot_server.cli import doctor, info, osc, picture, render, serve, train
 from oneshot_server.cli.group import OneshotGroup, make_streams_tolerant
 
 app = typer.Typer(
@@ -16,7 +16,17 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (serve.serve, render.render, info.info, picture.picture, doctor.doctor, osc.osc):
+for command in (
+    serve.serve,
+    render.render,
+    train.train,
+    train.loras,
+    train.datasets,
+    info.info,
+    picture.picture,
+    doctor.doctor,
+    osc.osc,
+):
     app.command()(command)
 
 

@@ -134,7 +134,10 @@ class _Job:
 
 def request_to_arguments(request: GenerateRequest) -> Sequence[int | float | str]:
     """What follows the id of ``/oneshot/generate``: the prompt, then keys and values."""
-    loras = ",".join(f"{lora.name}:{lora.weight:g}" for lora in request.loras)
+    loras = ",".join(
+        f"{lora.name}{'' if lora.version is None else f'@{lora.version}'}:{lora.weight:g}"
+        for lora in request.loras
+    )
     pairs = {
         "count": request.count,
         "seed": request.seed,

@@ -48,7 +48,11 @@ def describe(file: Path, recipe: Recipe) -> str:
         "negative": recipe.negative,
         "seed": str(recipe.seed),
         "sampler": f"{recipe.sampler}, {recipe.steps} steps, guidance {recipe.guidance:g}",
-        "loras": ", ".join(f"{lora.name}:{lora.weight:g}" for lora in recipe.loras),
+        "loras": ", ".join(
+            f"{lora.name}{'' if lora.version is None else f'@{lora.version}'}:{lora.weight:g}"
+            for lora in recipe.loras
+        ),
+        "nearest": _nearest(recipe),
         "model": f"{recipe.model} {recipe.model_hash[:12]}",
         "profile": f"{profile.name}, {profile.mels} mels, {profile.sample_rate} Hz",
         "finish": f"{level}, tail at {finish.tail_db:g} dB, {recipe.subtype}",
@@ -59,3 +63,10 @@ def describe(file: Path, recipe: Recipe) -> str:
     }
     shown = (f"  {name:<9}{printable(value)}" for name, value in lines.items() if value)
     return "\n".join([printable(str(file)), *shown])
+
+
+def _nearest(recipe: Recipe) -> str:
+    if recipe.nearest_db is None:
+        return ""
+    copy = ", a near copy" if recipe.near_copy else ""
+    return f"{recipe.nearest_db:g} dB from a sound that a LoRA was trained on{copy}"

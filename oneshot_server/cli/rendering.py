@@ -76,7 +76,7 @@ def render_here(
                 settings,
                 out or home.samples_folder(settings.samples.folder),
                 report,
-                models=home.models,
+                home=home,
                 finish=finish,
                 subtype=subtype,
             )

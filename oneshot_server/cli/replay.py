@@ -1,6 +1,7 @@
 """``oneshot render --like FILE.wav``: the same bytes again."""
 
 import filecmp
+import hashlib
 from pathlib import Path
 
 import typer
@@ -9,8 +10,9 @@ from oneshot_server.cli.output import printable
 from oneshot_server.cli.rendering import render_here
 from oneshot_server.domain.recipe import Recipe
 from oneshot_server.domain.requests import GenerateRequest
-from oneshot_server.errors import MetadataError, ModelError
+from oneshot_server.errors import MetadataError, ModelError, NotFoundError
 from oneshot_server.library.home import Home, resolve_home
+from oneshot_server.library.lora_store import LoraStore
 from oneshot_server.library.wav_encoding import SUBTYPES
 from oneshot_server.library.wav_metadata import read_recipe
 from oneshot_server.pipeline import model_folder
@@ -24,7 +26,8 @@ def replay(
 
     Raises:
         MetadataError: the file carries no recipe that can be followed.
-        ModelError: the model is another one than the file was made with.
+        ModelError: the model or a LoRA is another one than the file was made with.
+        NotFoundError: it is not here.
     """
     recipe = read_recipe(file)
     if recipe.subtype not in SUBTYPES:
@@ -34,6 +37,7 @@ def replay(
     home = resolve_home(home_option)
     name = model or model_name(file, recipe)
     check_model(file, recipe, name, home)
+    check_loras(file, recipe, home)
     settings = override(load_settings(home.config), "engine.model", name, origin="--model")
     paths = render_here(
         recipe_to_request(recipe),
@@ -80,6 +84,32 @@ def check_model(file: Path, recipe: Recipe, name: str, home: Home) -> None:
             f"{file} was made with {recipe.model} of SHA-256 {recipe.model_hash}, but {name} has "
             f"{digest}: the sound would differ. Install that model, or name it with --model"
         )
+
+
+def check_loras(file: Path, recipe: Recipe, home: Home) -> None:
+    """Refuse to render with other LoRAs than the file was made with."""
+    if len(recipe.loras) != len(recipe.lora_hashes):
+        raise MetadataError(
+            f"{file}: {len(recipe.lora_hashes)} hashes of {len(recipe.loras)} LoRAs, "
+            "expected one of each"
+        )
+    store = LoraStore(home.loras)
+    for lora, expected in zip(recipe.loras, recipe.lora_hashes, strict=True):
+        made_with = f'{file} was made with the LoRA "{lora.name}" of SHA-256 {expected}'
+        if lora.version is None:
+            raise MetadataError(f"{made_with}, of no version, expected one")
+        try:
+            with store.adapter(lora.name, lora.version).open("rb") as adapter:
+                digest = hashlib.file_digest(adapter, "sha256").hexdigest()
+        except (NotFoundError, OSError) as error:
+            raise NotFoundError(
+                f"{made_with}, version {lora.version}, which is not in {home.loras}: {error}"
+            ) from None
+        if digest != expected:
+            raise ModelError(
+                f"{made_with}, but its version {lora.version} here has {digest}: "
+                "the sound would differ"
+            )
 
 
 def difference(old: Recipe, new: Recipe) -> str:

@@ -21,12 +21,15 @@ class Report:
     Args:
         json: whether a sound is an object for programs, or a path for people.
         place: told where a sound is, says where the producer finds it.
+        bar: whether progress is drawn, if there is a terminal.
     """
 
-    def __init__(self, *, json: bool, place: Callable[[Path], Path] | None = None) -> None:
+    def __init__(
+        self, *, json: bool, place: Callable[[Path], Path] | None = None, bar: bool = True
+    ) -> None:
         self._json = json
         self._place = place
-        self._bar = _Bar() if sys.stderr.isatty() else None
+        self._bar = _Bar() if bar and sys.stderr.isatty() else None
         self.paths: list[Path] = []
 
     def __enter__(self) -> Self:

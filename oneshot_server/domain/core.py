@@ -40,6 +40,31 @@ class Core(Protocol):
         """
         ...
 
+    def train(self, dataset: str) -> JobId:
+        """Take a training of the LoRA of a dataset; its ``Accepted`` was emitted.
+
+        Raises:
+            NotFoundError: no such dataset.
+            EngineFailedError: there is no model to train on.
+        """
+        ...
+
+    def set_lora(self, name: str, weight: float) -> None:
+        """Change the standing blend, for jobs accepted from now on that name no LoRA.
+
+        Raises:
+            NotFoundError: no such LoRA.
+        """
+        ...
+
+    def use_lora(self, name: str, version: int) -> None:
+        """Make a version the live one.
+
+        Raises:
+            NotFoundError: no such LoRA or version.
+        """
+        ...
+
     def cancel(self, job: JobId) -> None:
         """Cancel a queued or running job; ``Cancelled`` follows when it has stopped.
 

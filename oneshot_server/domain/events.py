@@ -26,6 +26,9 @@ class NoticeCode(StrEnum):
     RETRIED = "retried"
     RESERVE_MISS = "reserve_miss"
     FALLBACK = "fallback"
+    NEAR_COPY = "near_copy"
+    HELD = "held"
+    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +68,36 @@ class SamplePublished:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TrainingProgress:
+    """How far a training is.
+
+    Attributes:
+        job: the training.
+        fraction: 0 to 1.
+        step: optimiser step.
+        loss: mean of the last steps.
+        seconds_left: as it looks now.
+        device: that it runs on.
+    """
+
+    job: JobId
+    fraction: float
+    step: int
+    loss: float
+    seconds_left: float
+    device: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoraReady:
+    """A LoRA version is in the store and live."""
+
+    job: JobId
+    name: str
+    version: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Done:
     """Terminal: all sounds are published. ``milliseconds`` since the job was accepted."""
 
@@ -90,4 +123,6 @@ class Cancelled:
 
 
 TerminalEvent = Done | Failed | Cancelled
-JobEvent = Accepted | Progress | Notice | SamplePublished | TerminalEvent
+JobEvent = (
+    Accepted | Progress | Notice | SamplePublished | TrainingProgress | LoraReady | TerminalEvent
+)

@@ -19,7 +19,7 @@ class Recipe:
         steps: sampler steps.
         guidance: classifier-free guidance scale.
         sampler: name of the sampler.
-        loras: LoRAs and their weights.
+        loras: LoRAs, their versions and weights.
         model: name of the model.
         model_hash: SHA-256 over the model's files, hexadecimal.
         profile: the mel profile.
@@ -29,6 +29,10 @@ class Recipe:
         parent: file name of the sound that this one came from, if any.
         software: product and version.
         platform: what else the last bit depends on: torch's version, device, threads.
+        lora_hashes: SHA-256 of each LoRA's file, hexadecimal, in the order of ``loras``.
+        nearest_db: how far the sound is from the nearest one that a LoRA of the blend was trained
+            on, dB; ``None`` without such a LoRA.
+        near_copy: whether that is nearer than those sounds are to each other.
         format: version of this layout.
     """
 
@@ -49,4 +53,7 @@ class Recipe:
     parent: str | None
     software: str
     platform: str
+    lora_hashes: tuple[str, ...] = ()
+    nearest_db: float | None = None
+    near_copy: bool = False
     format: int = 1

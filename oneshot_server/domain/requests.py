@@ -1,17 +1,40 @@
 """What a producer asks for."""
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from oneshot_server.domain import parameters
 from oneshot_server.errors import BadArgumentsError
 
+LEAST_LORA: Final = -2.0
+MOST_LORA: Final = 4.0
+_VERSION: Final = re.compile(r"(.+)@(\d{1,6})", re.ASCII | re.DOTALL)
+
 
 @dataclass(frozen=True, kw_only=True)
 class LoraWeight:
-    """One LoRA and how much of it, -2 to 2."""
+    """One LoRA and how much of it.
+
+    Attributes:
+        name: of the LoRA.
+        weight: -2 to 4; 1 is what it was trained for, below 0 leads away from it.
+        version: ``None`` for the one that is live when the job is accepted.
+
+    Raises:
+        BadArgumentsError: the weight is out of range.
+    """
 
     name: str
     weight: float
+    version: int | None = None
+
+    def __post_init__(self) -> None:
+        if not LEAST_LORA <= self.weight <= MOST_LORA:
+            raise BadArgumentsError(
+                f"lora {parameters.shown(self.name)} has weight {self.weight:g}, "
+                f"expected {LEAST_LORA:g} to {MOST_LORA:g}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,10 +107,10 @@ class GenerateRequest:
 
 
 def parse_loras(text: str) -> tuple[LoraWeight, ...]:
-    """Read ``"name:0.8,other:0.3"``; a name alone weighs 1.
+    """Read ``"name:0.8,other@3:0.3"``; a name alone weighs 1, @3 means version 3.
 
     Raises:
-        BadArgumentsError: a weight that is no number from -2 to 2, or a name twice.
+        BadArgumentsError: a weight that is no number from -2 to 4, or a name twice.
     """
     loras: list[LoraWeight] = []
     for part in filter(None, (part.strip() for part in text.split(","))):
@@ -98,11 +121,15 @@ def parse_loras(text: str) -> tuple[LoraWeight, ...]:
             weight = float(weight_text)
         except ValueError:
             weight = float("nan")
-        if not -2.0 <= weight <= 2.0:
+        if not LEAST_LORA <= weight <= MOST_LORA:
             raise BadArgumentsError(
-                f"lora = {parameters.shown(part)}, expected name:weight with a weight from -2 to 2"
+                f"lora = {parameters.shown(part)}, expected name:weight or name@version:weight, "
+                f"with a weight from {LEAST_LORA:g} to {MOST_LORA:g}"
             )
-        if not name.strip() or any(name.strip() == lora.name for lora in loras):
+        name, version = name.strip(), None
+        if match := _VERSION.fullmatch(name):
+            name, version = match[1].strip(), int(match[2])
+        if not name or any((name, version) == (lora.name, lora.version) for lora in loras):
             raise BadArgumentsError(f"lora = {parameters.shown(text)}, expected each name once")
-        loras.append(LoraWeight(name=name.strip(), weight=weight))
+        loras.append(LoraWeight(name=name, weight=weight, version=version))
     return tuple(loras)

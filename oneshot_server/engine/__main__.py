@@ -77,13 +77,21 @@ class Connection:
         os._exit(0)
 
 
-def serve(model: Path, device: str, threads: int, max_batch: int, connection: Connection) -> None:
+def serve(
+    model: Path,
+    loras: Path | None,
+    device: str,
+    threads: int,
+    max_batch: int,
+    connection: Connection,
+) -> None:
     """Load the model, then render one job after the other, for ever."""
     import torch
 
     if threads:
         torch.set_num_threads(threads)
     from oneshot_server.engine.render_job import JobRenderer
+    from oneshot_server.library.lora_store import LoraStore
     from oneshot_server.pipeline.model import choose_device, load_model
 
     try:
@@ -91,7 +99,8 @@ def serve(model: Path, device: str, threads: int, max_batch: int, connection: Co
     except ModelError as error:
         connection.send(LoadFailed(text=str(error)))
         return
-    renderer = JobRenderer(loaded, max_batch=max_batch)
+    store = LoraStore(loras) if loras is not None else None
+    renderer = JobRenderer(loaded, max_batch=max_batch, loras=store)
     connection.send(
         Ready(model=loaded.card.name, model_hash=loaded.hash, device=str(loaded.device))
     )
@@ -121,6 +130,7 @@ def main() -> None:
     """Read the command line and serve on stdin and stdout."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--loras", type=Path)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--max-batch", type=int, default=8)
@@ -131,6 +141,7 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     serve(
         arguments.model,
+        arguments.loras,
         arguments.device,
         arguments.threads,
         arguments.max_batch,

@@ -13,8 +13,9 @@ from oneshot_server.domain.recipe import Recipe
 from oneshot_server.domain.requests import Batch, GenerateRequest
 from oneshot_server.dsp.defects import find_defect
 from oneshot_server.dsp.finish import finish
+from oneshot_server.engine.job_loras import AppliedLoras, JobLoras, LoraVersions
 from oneshot_server.engine.messages import Message, Render, Rendered, RenderNotice, RenderProgress
-from oneshot_server.errors import BadArgumentsError, DefectError, NotInThisVersionError
+from oneshot_server.errors import BadArgumentsError, DefectError
 from oneshot_server.library.wav_encoding import encode_wav
 from oneshot_server.library.wav_metadata import embed
 from oneshot_server.pipeline.model import Model
@@ -42,14 +43,21 @@ class JobRenderer:
     Args:
         model: the model.
         max_batch: sounds rendered together at the most.
+        loras: where LoRAs are; ``None`` if there are none.
         render: as ``pipeline.render.render_batch``; tests put their own in.
     """
 
     def __init__(
-        self, model: Model, *, max_batch: int, render: Callable[..., Sounds] = render_batch
+        self,
+        model: Model,
+        *,
+        max_batch: int,
+        loras: LoraVersions | None = None,
+        render: Callable[..., Sounds] = render_batch,
     ) -> None:
         self._model = model
         self._max_batch = max_batch
+        self._loras = JobLoras(model, loras)
         self._render = render
         self._platform = (
             f"torch {torch.__version__}, {model.device.type}, {torch.get_num_threads()} threads"
@@ -67,9 +75,14 @@ class JobRenderer:
             RenderCancelledError: as ``stop_if_cancelled`` raised it.
             DefectError: a sound came out broken again and again.
             BadArgumentsError: no word of the prompt is known to the model.
+            NotFoundError: no such LoRA.
+            ModelError: a LoRA that cannot be used with the model.
         """
         self._check(job, send)
         request = job.request
+        applied = self._loras.apply(request.loras)
+        for text in applied.remarks:
+            send(RenderNotice(job=job.job, code=NoticeCode.FALLBACK, text=text))
         batches = deque(_batches(job, self._max_batch))
         ahead = sum(len(batch) for batch in batches)
         ready = 0
@@ -97,7 +110,7 @@ class JobRenderer:
             for position, slot in enumerate(batch):
                 if slot.index is None:
                     continue
-                defect = self._deliver(job, batch, position, sounds, send)
+                defect = self._deliver(job, batch, position, sounds, applied, send)
                 if defect is None:
                     continue
                 tries[slot.index] += 1
@@ -121,8 +134,6 @@ class JobRenderer:
 
     def _check(self, job: Render, send: Send) -> None:
         request, longest = job.request, self._model.card.profile.seconds
-        if request.loras:
-            raise NotInThisVersionError("lora")
         said = prompt_to_words(request.prompt, self._model)
         away = prompt_to_words(request.negative, self._model)
         if not said.words:
@@ -138,7 +149,13 @@ class JobRenderer:
             send(RenderNotice(job=job.job, code=NoticeCode.FALLBACK, text=text))
 
     def _deliver(
-        self, job: Render, batch: tuple[Slot, ...], position: int, sounds: Sounds, send: Send
+        self,
+        job: Render,
+        batch: tuple[Slot, ...],
+        position: int,
+        sounds: Sounds,
+        applied: AppliedLoras,
+        send: Send,
     ) -> str | None:
         """Finish and send one sound; or name its defect and send nothing."""
         slot, profile = batch[position], self._model.card.profile
@@ -148,6 +165,7 @@ class JobRenderer:
         if defect is not None:
             return defect
         finished = finish(waveform, profile.sample_rate, job.finish)
+        nearest = applied.nearest(waveform, profile)
         request = job.request
         recipe = Recipe(
             prompt=request.prompt,
@@ -167,6 +185,9 @@ class JobRenderer:
             parent=None,
             software=f"oneshot-server {__version__}",
             platform=self._platform,
+            lora_hashes=applied.hashes,
+            nearest_db=None if nearest is None else nearest.distance_db,
+            near_copy=nearest is not None and nearest.copied is not None,
         )
         send(
             Rendered(
@@ -177,6 +198,12 @@ class JobRenderer:
                 wav=embed(encode_wav(finished.numpy(), profile.sample_rate, job.subtype), recipe),
             )
         )
+        if nearest is not None and nearest.copied is not None:
+            text = (
+                f'sound {slot.index} is a near copy of one that "{nearest.copied}" was trained on: '
+                f"{nearest.distance_db:g} dB from it"
+            )
+            send(RenderNotice(job=job.job, code=NoticeCode.NEAR_COPY, text=text))
         return None
 
 

@@ -14,10 +14,13 @@ from oneshot_server.domain.events import (
     Failed,
     JobEvent,
     JobId,
+    LoraReady,
     SamplePublished,
 )
+from oneshot_server.domain.lora_card import LoraCard
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.errors import BadArgumentsError, ForbiddenError, NotInThisVersionError
+from oneshot_server.jobs.blend import Blend, Versions
 from oneshot_server.jobs.event_bus import EventBus
 from oneshot_server.jobs.journal import Journal
 from oneshot_server.jobs.queue import JobQueue
@@ -26,6 +29,7 @@ from oneshot_server.pipeline.model_folder import CARD_FILE
 REMEMBERED_JOBS: Final = 256
 RECENT_SOUNDS: Final = 20
 LATER_LISTS: Final = ("pads", "kits", "midi_ports")
+LASTING: Final = (Accepted, SamplePublished, LoraReady, Done, Failed, Cancelled)
 
 
 class EngineInfo(Protocol):
@@ -36,11 +40,42 @@ class EngineInfo(Protocol):
     model: str
 
 
+class Trainings(Protocol):
+    """What is asked of ``training.runs.TrainingRuns``."""
+
+    def submit(self, dataset: str) -> JobId:
+        """Take a training; see ``domain.core.Core``."""
+        ...
+
+    def cancel(self, job: JobId) -> bool:
+        """Cancel a training; False if it is none of these."""
+        ...
+
+    def status(self) -> str:
+        """What is trained and how far, in words; empty if nothing."""
+        ...
+
+
+class Loras(Versions, Protocol):
+    """What is asked of ``library.lora_store.LoraStore``."""
+
+    def make_live(self, name: str, version: int) -> None:
+        """Let ``name`` alone mean this version."""
+        ...
+
+    def versions(self, name: str) -> Sequence[LoraCard]:
+        """What is known of each version, oldest first; empty for another tool's file."""
+        ...
+
+
 class OneshotCore:
-    """Queue, history and lists behind one door.
+    """Queue, trainings, history and lists behind one door.
 
     Args:
         queue: takes the jobs.
+        trainings: takes the trainings.
+        loras: knows the LoRAs.
+        blend: knows which of them a job is rendered with.
         journal: knows the sounds published last.
         engine: is asked for its state.
         bus: tells what happens.
@@ -51,12 +86,18 @@ class OneshotCore:
         self,
         *,
         queue: JobQueue,
+        trainings: Trainings,
+        loras: Loras,
+        blend: Blend,
         journal: Journal,
         engine: EngineInfo,
         bus: EventBus,
         folders: dict[str, Path],
     ) -> None:
         self._queue = queue
+        self._trainings = trainings
+        self._loras = loras
+        self._blend = blend
         self._journal = journal
         self._engine = engine
         self._bus = bus
@@ -67,13 +108,24 @@ class OneshotCore:
 
     def submit(self, request: GenerateRequest) -> JobId:
         """Take a job; see ``domain.core.Core``."""
-        if request.loras:
-            raise NotInThisVersionError("lora")
-        return self._queue.submit(request)
+        return self._queue.submit(self._blend.resolve(request))
+
+    def train(self, dataset: str) -> JobId:
+        """Take a training; see ``domain.core.Core``."""
+        return self._trainings.submit(dataset)
+
+    def set_lora(self, name: str, weight: float) -> None:
+        """Change the standing blend; see ``domain.core.Core``."""
+        self._blend.set(name, weight)
+
+    def use_lora(self, name: str, version: int) -> None:
+        """Make a version live; see ``domain.core.Core``."""
+        self._loras.make_live(name, version)
 
     def cancel(self, job: JobId) -> None:
         """Cancel a job; see ``domain.core.Core``."""
-        self._queue.cancel(job)
+        if not self._trainings.cancel(job):
+            self._queue.cancel(job)
 
     def status(self) -> Status:
         """What the daemon is doing; see ``domain.core.Core``."""
@@ -82,7 +134,7 @@ class OneshotCore:
             queue_length=len(self._queue),
             device=self._engine.device,
             model=self._engine.model,
-            training="",
+            training=self._trainings.status(),
         )
 
     def list_items(self, what: str) -> Sequence[Item]:
@@ -92,6 +144,8 @@ class OneshotCore:
                 Item(name=Path(sound.path).name, detail=sound.path)
                 for sound in self._journal.recent(RECENT_SOUNDS)
             ]
+        if what == "loras":
+            return self._lora_items()
         if what in self._folders:
             if what != "models":
                 return _sub_folders(self._folders[what])
@@ -100,8 +154,20 @@ class OneshotCore:
             return [Item(name="starter", detail="built in"), *usable]
         if what in LATER_LISTS:
             raise NotInThisVersionError(f"list {what}")
-        known = ", ".join(sorted([*self._folders, *LATER_LISTS, "recent"]))
+        known = ", ".join(sorted([*self._folders, *LATER_LISTS, "loras", "recent"]))
         raise BadArgumentsError(f'what = "{what[:40]}", expected one of {known}')
+
+    def _lora_items(self) -> list[Item]:
+        standing = {lora.name: lora.weight for lora in self._blend.standing()}
+        items = []
+        for name in self._loras.names():
+            live = self._loras.live_version(name)
+            cards = self._loras.versions(name)
+            detail = [describe_version(card, live=card.version == live) for card in cards[::-1]]
+            if name in standing:
+                detail.insert(0, f"standing at {standing[name]:g}")
+            items.append(Item(name=name, detail="; ".join(detail) or "another tool's file"))
+        return items
 
     def history(self, job: JobId) -> Sequence[JobEvent]:
         """What lasts of a job; see ``domain.core.Core``."""
@@ -112,7 +178,7 @@ class OneshotCore:
         return self._bus.subscribe(listener)
 
     def _remember(self, event: JobEvent) -> None:
-        if not isinstance(event, Accepted | SamplePublished | Done | Failed | Cancelled):
+        if not isinstance(event, LASTING):
             return
         self._history.setdefault(event.job, []).append(event)
         if not isinstance(event, Done | Failed | Cancelled):
@@ -121,6 +187,16 @@ class OneshotCore:
         self._ended.append(event.job)
         if len(self._ended) > REMEMBERED_JOBS:
             self._history.pop(self._ended.popleft(), None)
+
+
+def describe_version(card: LoraCard, *, live: bool) -> str:
+    """A version of a LoRA on a line."""
+    figures = card.figures
+    return (
+        f"v{card.version}{' live' if live else ''}, {card.sounds} sounds, "
+        f"{figures.held_out:.2f} dB from them (base {figures.held_out_base:.2f}), "
+        f"on {card.base_model}"
+    )
 
 
 def _sub_folders(folder: Path) -> list[Item]:

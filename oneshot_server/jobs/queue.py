@@ -77,6 +77,11 @@ class JobQueue:
         """Jobs that wait or run."""
         return len(self._waiting) + (self._running is not None)
 
+    @property
+    def waited_for(self) -> bool:
+        """Whether somebody waits for a job's end."""
+        return bool(self._waiting) or (self._running is not None and not self._running.ended)
+
     def restore(self, jobs: Iterable[JournalledJob]) -> None:
         """Take up what an earlier daemon had accepted and could not end."""
         for old in jobs:

@@ -34,6 +34,16 @@ MIGRATIONS: Final[Sequence[str]] = (
     """
     ALTER TABLE jobs ADD COLUMN accepted REAL NOT NULL DEFAULT 0;
     """,
+    """
+    CREATE TABLE blend (lora TEXT PRIMARY KEY, weight REAL NOT NULL);
+    CREATE TABLE trainings (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        job TEXT NOT NULL UNIQUE,
+        dataset TEXT NOT NULL,
+        accepted REAL NOT NULL,
+        ended TEXT
+    );
+    """,
 )
 """Scripts that bring a file from version n to n + 1; only ever appended to."""
 

@@ -83,6 +83,10 @@ def render_batch(
 
 def latents_to_waveforms(latents: torch.Tensor, model: Model) -> torch.Tensor:
     """(batch, channels, rows, columns) to (batch, samples), on the CPU."""
+    return mel_to_waveform(latents_to_mels(latents, model), model.card.profile)
+
+
+def latents_to_mels(latents: torch.Tensor, model: Model) -> torch.Tensor:
+    """(batch, channels, rows, columns) to (batch, mels, frames), dB, on the CPU."""
     images = model.vae.decode(latents / model.vae.config.scaling_factor).sample
-    mel_db = image_to_mel(images.float().cpu(), model.card.profile)
-    return mel_to_waveform(mel_db, model.card.profile)
+    return image_to_mel(images.float().cpu(), model.card.profile)

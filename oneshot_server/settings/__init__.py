@@ -10,6 +10,7 @@ from oneshot_server.settings.values import (
     OscSettings,
     SamplesSettings,
     Settings,
+    TrainingSettings,
 )
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "OscSettings",
     "SamplesSettings",
     "Settings",
+    "TrainingSettings",
     "default_toml",
     "home_from_environment",
     "load_settings",

@@ -59,6 +59,8 @@ def as_toml(value: object) -> str:
 
 def _expected(annotated: Any, kind: inspect.Type) -> str:  # noqa: ANN401 - any annotation
     match kind:
+        case inspect.BoolType():
+            return "true or false"
         case inspect.IntType(ge=low, le=high):
             return f"an int from {low} to {high}"
         case inspect.FloatType(ge=low, le=high):

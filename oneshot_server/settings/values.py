@@ -96,6 +96,43 @@ class JobsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ] = 64
 
 
+class TrainingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How LoRAs are trained on the folders in datasets."""
+
+    automatic: Annotated[
+        bool, Meta(description="train by itself when a folder in datasets has changed")
+    ] = True
+    settle_seconds: Annotated[
+        float,
+        Meta(ge=0.5, le=3600.0, description="a folder is looked at when nothing moved for so long"),
+    ] = 5.0
+    polling: Annotated[
+        bool, Meta(description="look again and again, for network drives that tell no changes")
+    ] = False
+    rank: Annotated[int, Meta(ge=1, le=256, description="rank of the LoRA's matrices")] = 16
+    alpha: Annotated[float, Meta(ge=0.01, le=1024.0, description="their scale is alpha / rank")] = (
+        16.0
+    )
+    steps: Annotated[
+        int, Meta(ge=0, le=100_000, description="optimiser steps; 0 goes by the folder's size")
+    ] = 0
+    learning_rate: Annotated[
+        float, Meta(ge=1e-7, le=0.1, description="of the optimiser; falls towards the end")
+    ] = 2e-3
+    batch: Annotated[int, Meta(ge=1, le=256, description="sounds a step")] = 16
+    max_seconds: Annotated[
+        float,
+        Meta(ge=0.1, le=60.0, description="longer files are loops and are left out, seconds"),
+    ] = 8.0
+    launch_options: Annotated[
+        str,
+        Meta(
+            max_length=1000,
+            description='options of accelerate launch, as in "--multi_gpu --mixed_precision bf16"',
+        ),
+    ] = ""
+
+
 class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is written to the logs folder."""
 
@@ -116,4 +153,5 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     samples: SamplesSettings = field(default_factory=SamplesSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
     jobs: JobsSettings = field(default_factory=JobsSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
     log: LogSettings = field(default_factory=LogSettings)

@@ -268,7 +268,7 @@ def test_rendering_without_a_daemon_puts_the_sounds_where_asked(tmp_path):
             Settings(),
             tmp_path,
             events.append,
-            models=tmp_path / "models",
+            home=Home(tmp_path),
             command=FAKE,
         )
     )
@@ -283,7 +283,7 @@ def test_rendering_without_a_daemon_says_why_the_engine_failed(tmp_path):
             Settings(),
             tmp_path,
             lambda _event: None,
-            models=tmp_path / "models",
+            home=Home(tmp_path),
             command=[*FAKE, "--load-failed", "the model is broken"],
         )
 

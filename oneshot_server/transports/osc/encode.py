@@ -10,9 +10,11 @@ from oneshot_server.domain.events import (
     Done,
     Failed,
     JobEvent,
+    LoraReady,
     Notice,
     Progress,
     SamplePublished,
+    TrainingProgress,
 )
 from oneshot_server.errors import OneshotError
 from oneshot_server.transports.osc.specs import TAGS
@@ -55,6 +57,10 @@ def event_to_datagram(event: JobEvent, request_id: str = "") -> bytes:
                 event.seed,
                 float(event.seconds),
             )
+        case TrainingProgress(job=job, fraction=fraction, step=step, loss=loss):
+            return message("/oneshot/train/progress", job, float(fraction), step, float(loss))
+        case LoraReady(job=job, name=name, version=version):
+            return message("/oneshot/lora/ready", job, short(name), version)
         case Done(job=job, count=count, milliseconds=milliseconds):
             return message("/oneshot/done", job, count, milliseconds)
         case Failed(job=job, code=code, text=text):

@@ -14,11 +14,13 @@ class FakeCore:
 
     Attributes:
         submitted: requests, in order; their jobs are ``job-0``, ``job-1``, …
+        asked: other requests, as the method's name and its arguments.
         full: whether it refuses jobs as a full queue does.
     """
 
     def __init__(self) -> None:
         self.submitted: list[GenerateRequest] = []
+        self.asked: list[tuple[object, ...]] = []
         self.full = False
         self._listeners: list[Callable[[JobEvent], None]] = []
         self._history: dict[JobId, list[JobEvent]] = defaultdict(list)
@@ -37,6 +39,23 @@ class FakeCore:
         self.submitted.append(request)
         self.emit(Accepted(job=job))
         return job
+
+    def train(self, dataset: str) -> JobId:
+        """See ``domain.core.Core``."""
+        if dataset == "none":
+            raise NotFoundError(f'no dataset is named "{dataset}"')
+        self.asked.append(("train", dataset))
+        job = JobId(f"training-{len(self.asked)}")
+        self.emit(Accepted(job=job))
+        return job
+
+    def set_lora(self, name: str, weight: float) -> None:
+        """See ``domain.core.Core``."""
+        self.asked.append(("set_lora", name, weight))
+
+    def use_lora(self, name: str, version: int) -> None:
+        """See ``domain.core.Core``."""
+        self.asked.append(("use_lora", name, version))
 
     def cancel(self, job: JobId) -> None:
         """See ``domain.core.Core``."""

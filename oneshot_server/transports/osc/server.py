@@ -51,6 +51,9 @@ class OscServer(asyncio.DatagramProtocol):
             "/oneshot/cancel": self._cancel,
             "/oneshot/status": self._status,
             "/oneshot/list": self._list,
+            "/oneshot/train": self._train,
+            "/oneshot/lora": self._lora,
+            "/oneshot/lora/use": self._lora_use,
         }
 
     @property
@@ -148,11 +151,29 @@ class OscServer(asyncio.DatagramProtocol):
         self._answer(source, "/oneshot/ok", _id(parsed))
 
     def _generate(self, parsed: Parsed, source: Address) -> None:
+        self._begin(parsed, source, lambda: self._core.submit(_request(parsed)))
+
+    def _train(self, parsed: Parsed, source: Address) -> None:
+        dataset = str(parsed.arguments["dataset"])
+        self._begin(parsed, source, lambda: self._core.train(dataset))
+
+    def _lora(self, parsed: Parsed, source: Address) -> None:
+        weight = cast("float", parsed.arguments["weight"])
+        self._core.set_lora(str(parsed.arguments["name"]), weight)
+        self._answer(source, "/oneshot/ok", _id(parsed))
+
+    def _lora_use(self, parsed: Parsed, source: Address) -> None:
+        version = cast("int", parsed.arguments["version"])
+        self._core.use_lora(str(parsed.arguments["name"]), version)
+        self._answer(source, "/oneshot/ok", _id(parsed))
+
+    def _begin(self, parsed: Parsed, source: Address, accept: Callable[[], JobId]) -> None:
+        """Have a job accepted, once; its events go to who asked for it."""
         if self._answer_again(parsed, source):
             return
         self._asking = (self._clients.reply_to(source), _id(parsed))
         try:
-            job = self._core.submit(_request(parsed))
+            job = accept()
         finally:
             self._asking = None
         self._clients.remember(source, parsed.spec.address, _id(parsed), job)

@@ -78,6 +78,10 @@ TAGS: Final[Mapping[type, str]] = {str: "s", int: "i", float: "f"}
 PAD: Final = Parameter(name="pad", kind=int, low=0, high=63, default="", help="number of a pad")
 STARS: Final = Parameter(name="stars", kind=int, low=0, high=5, default="", help="0 to 5")
 KEY: Final = _text("key", "a pad's key")
+LORA_NAME: Final = _text("name", "a LoRA")
+VERSION: Final = Parameter(
+    name="version", kind=int, low=1, high=1_000_000, default="", help="1, 2, …"
+)
 GENERATED: Final = "as /oneshot/generate"
 ACCEPTED: Final = (
     "/oneshot/accepted id job → /oneshot/progress → /oneshot/sample … → /oneshot/done job count ms"
@@ -191,17 +195,20 @@ REQUESTS: Final[Mapping[str, Request]] = {
         ),
         Request(
             address="/oneshot/lora",
-            arguments=(ID, _text("name", "a LoRA"), _number("weight", -2, 2, "0 unloads")),
-            help="load a LoRA",
-            built=False,
+            arguments=(ID, LORA_NAME, _number("weight", -2, 4, "how much; 0 unloads")),
+            help="change the blend of LoRAs for requests that name none",
+        ),
+        Request(
+            address="/oneshot/lora/use",
+            arguments=(ID, LORA_NAME, VERSION),
+            help="make a version of a LoRA the live one: an earlier one, or one that was held",
         ),
         Request(
             address="/oneshot/train",
             arguments=(ID, _text("dataset", "a folder in datasets")),
             answer="/oneshot/accepted id job → /oneshot/train/progress job fraction step loss → "
             "/oneshot/lora/ready job name version → /oneshot/done",
-            help="train a LoRA",
-            built=False,
+            help="train a LoRA on a folder of sounds",
         ),
         Request(
             address="/oneshot/model",
@@ -270,7 +277,20 @@ ANSWERS: Final = (
         address="/oneshot/notice",
         arguments="job code text",
         types="s s s",
-        help="a remark, never an end: unknown_words, retried, reserve_miss, fallback",
+        help="a remark, never an end: unknown_words, retried, reserve_miss, fallback, near_copy, "
+        "skipped (a file that is not trained on), held (a LoRA that is no better)",
+    ),
+    Answer(
+        address="/oneshot/train/progress",
+        arguments="job fraction step loss",
+        types="s f i f",
+        help="how far a training is, at most twice a second",
+    ),
+    Answer(
+        address="/oneshot/lora/ready",
+        arguments="job name version",
+        types="s s i",
+        help="a new version of a LoRA is live",
     ),
     Answer(
         address="/oneshot/item",

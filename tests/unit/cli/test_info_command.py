@@ -64,6 +64,23 @@ def test_a_sound_tells_how_it_was_made(sound: Path) -> None:
     assert "negative" not in result.stdout
 
 
+def test_a_sound_tells_versions_and_how_near_it_is_to_a_training_sound(sound: Path) -> None:
+    recipe = replace(
+        RECIPE,
+        loras=(LoraWeight(name="my kicks", weight=-0.5, version=3),),
+        nearest_db=1.25,
+        near_copy=True,
+    )
+    sound.write_bytes(embed(encode_wav(np.zeros(100), 44100, "PCM_24"), recipe))
+    result = CliRunner().invoke(app, ["info", str(sound)])
+    assert "my kicks@3:-0.5" in result.stdout
+    assert "1.25 dB from a sound that a LoRA was trained on, a near copy" in result.stdout
+    sound.write_bytes(
+        embed(encode_wav(np.zeros(100), 44100, "PCM_24"), replace(recipe, near_copy=False))
+    )
+    assert "near copy" not in CliRunner().invoke(app, ["info", str(sound)]).stdout
+
+
 def test_json_is_one_object_a_file(sound: Path) -> None:
     result = CliRunner().invoke(app, ["info", "--json", str(sound), str(sound)])
     first, second = map(json.loads, result.stdout.splitlines())

@@ -1,5 +1,6 @@
 """``oneshot render``: who renders, what is asked for, and what is told."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -12,6 +13,7 @@ import structlog
 from typer.testing import CliRunner, Result
 
 from oneshot_server.cli import app, rendering
+from oneshot_server.cli import replay as replaying
 from oneshot_server.cli.by_daemon import Client
 from oneshot_server.domain.events import (
     Accepted,
@@ -41,6 +43,8 @@ pytestmark = pytest.mark.usefixtures("engine", "home")
 
 JOB = JobId("j1")
 HASH = "ab" * 32
+ADAPTER = b"weights of a LoRA"
+ADAPTER_HASH = hashlib.sha256(ADAPTER).hexdigest()
 RECIPE = Recipe(
     prompt="punchy kick",
     caption="kick punchy short",
@@ -49,7 +53,8 @@ RECIPE = Recipe(
     steps=20,
     guidance=2.5,
     sampler="dpmpp-2m",
-    loras=(LoraWeight(name="mine", weight=0.8),),
+    loras=(LoraWeight(name="mine", weight=0.8, version=3),),
+    lora_hashes=(ADAPTER_HASH,),
     model="starter",
     model_hash=HASH,
     profile=MelProfile(
@@ -325,7 +330,20 @@ def test_another_model_than_the_daemons_is_rendered_here(
 
 @pytest.fixture
 def original(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A file made with the model that is there."""
+    """A file made with the model and the LoRA that are there."""
+
+    class Store:
+        def __init__(self, _root: Path) -> None:
+            pass
+
+        def adapter(self, name: str, version: int) -> Path:
+            path = tmp_path / f"{name}@{version}"
+            if not path.exists():
+                raise NotFoundError(f"no {name}")
+            return path
+
+    (tmp_path / "mine@3").write_bytes(ADAPTER)
+    monkeypatch.setattr(replaying, "LoraStore", Store)
     monkeypatch.setattr(model_folder, "find_model", lambda name, _: Path(name))
     monkeypatch.setattr(model_folder, "hash_model", lambda _: HASH)
     path = tmp_path / "original.wav"
@@ -371,6 +389,27 @@ def test_like_refuses_another_model_with_both_hashes(
     assert not engine.calls
 
 
+def test_like_refuses_another_lora_with_both_hashes(
+    engine: Engine, original: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine@3").write_bytes(b"trained again")
+    result = render("--like", original)
+    assert result.exit_code == 1
+    assert 'with the LoRA "mine"' in result.stderr
+    assert ADAPTER_HASH in result.stderr
+    assert hashlib.sha256(b"trained again").hexdigest() in result.stderr
+    assert not engine.calls
+
+
+def test_like_says_which_lora_is_not_here(engine: Engine, original: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine@3").unlink()
+    result = render("--like", original)
+    assert result.exit_code == 1
+    assert '"mine"' in result.stderr
+    assert f"version 3, which is not in {tmp_path / 'home' / 'loras'}" in result.stderr
+    assert not engine.calls
+
+
 @pytest.mark.parametrize("options", [["kick"], ["--seed", 1], ["--count", 1], ["--lora", "a"]])
 def test_like_takes_all_from_the_file(
     options: list[object], engine: Engine, original: Path
@@ -388,6 +427,8 @@ def test_like_takes_all_from_the_file(
         (replace(RECIPE, model="/etc/model"), "'/etc/model' is a path"),
         (replace(RECIPE, model="..\\model"), "is a path"),
         (replace(RECIPE, model=".."), "is a path"),
+        (replace(RECIPE, lora_hashes=()), "0 hashes of 1 LoRAs"),
+        (replace(RECIPE, loras=(LoraWeight(name="mine", weight=1),)), "of no version"),
     ],
 )
 def test_like_does_not_follow_what_a_stranger_makes_up(

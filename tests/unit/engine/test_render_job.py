@@ -11,7 +11,7 @@ from oneshot_server.engine.render_job import JobRenderer
 from oneshot_server.errors import (
     BadArgumentsError,
     DefectError,
-    NotInThisVersionError,
+    NotFoundError,
     RenderCancelledError,
 )
 from oneshot_server.library.wav_metadata import extract
@@ -177,9 +177,9 @@ def test_a_prompt_without_a_known_word_is_refused():
         run(FakeRender(), job(prompt="xyzzy"))
 
 
-def test_a_lora_is_refused_as_not_in_this_version():
-    with pytest.raises(NotInThisVersionError):
-        run(FakeRender(), job(loras=(LoraWeight(name="mine", weight=1.0),)))
+def test_a_lora_is_refused_where_there_is_no_folder_of_them():
+    with pytest.raises(NotFoundError, match="mine"):
+        run(FakeRender(), job(loras=(LoraWeight(name="mine", weight=1.0, version=1),)))
 
 
 def test_more_seconds_than_the_model_makes_are_remarked_on():

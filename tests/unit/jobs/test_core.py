@@ -3,22 +3,91 @@ from types import SimpleNamespace
 
 import pytest
 
-from oneshot_server.domain.core import Core
-from oneshot_server.domain.events import Accepted, Cancelled, EngineState
-from oneshot_server.domain.requests import GenerateRequest, LoraWeight
-from oneshot_server.errors import BadArgumentsError, NotInThisVersionError
+from oneshot_server.domain.events import Accepted, Cancelled, EngineState, JobId
+from oneshot_server.domain.lora_card import LoraCard, TrainingFigures
+from oneshot_server.domain.requests import Batch, GenerateRequest, LoraWeight
+from oneshot_server.errors import BadArgumentsError, NotFoundError, NotInThisVersionError
 from oneshot_server.jobs import core as module
+from oneshot_server.jobs.blend import Blend
 from oneshot_server.jobs.core import OneshotCore
 from oneshot_server.jobs.event_bus import EventBus
 from oneshot_server.jobs.journal import Journal
 from oneshot_server.jobs.queue import JobQueue
 from oneshot_server.library.database import open_database
+from oneshot_server.starter.train import PROFILE
 from tests.unit.jobs.fakes import FakePublisher, FakeRenderer
 
 
+class FakeLoras:
+    def __init__(self) -> None:
+        self.live = {"mine": 2}
+
+    def names(self) -> list[str]:
+        return list(self.live)
+
+    def live_version(self, name: str) -> int | None:
+        return self.live.get(name)
+
+    def make_live(self, name: str, version: int) -> None:
+        self.live[name] = version
+
+    def versions(self, name: str) -> list[LoraCard]:
+        return [card(1), card(2)]
+
+    def adapter(self, name: str, version: int) -> object:
+        if version not in {1, 2}:
+            raise NotFoundError("no such version")
+        return None
+
+
+class FakeTrainings:
+    def submit(self, dataset: str) -> JobId:
+        return JobId(f"training {dataset}")
+
+    def cancel(self, job: JobId) -> bool:
+        return job.startswith("training")
+
+    def status(self) -> str:
+        return "kicks 10%"
+
+
+def card(version: int) -> LoraCard:
+    figures = TrainingFigures(
+        held_out=0.3, held_out_base=0.4, held_out_live=None, others=0.4, others_base=0.4
+    )
+    return LoraCard(
+        name="mine",
+        version=version,
+        base_model="starter",
+        base_hash="0" * 64,
+        profile=PROFILE,
+        dataset_hash="",
+        sounds=30,
+        rank=16,
+        alpha=16,
+        steps=100,
+        seed=0,
+        figures=figures,
+        software="",
+    )
+
+
 @pytest.fixture
-def core(tmp_path: Path) -> Core:
-    bus, journal = EventBus(), Journal(open_database(":memory:"))
+def loras() -> FakeLoras:
+    return FakeLoras()
+
+
+class OpenCore(OneshotCore):
+    """A core whose queue a test can look into."""
+
+    def queued(self) -> list[GenerateRequest]:
+        return [job.request for job in self._queue._waiting]
+
+
+@pytest.fixture
+def core(tmp_path: Path, loras: FakeLoras) -> OpenCore:
+    connection = open_database(":memory:")
+    bus, journal = EventBus(), Journal(connection)
     queue = JobQueue(
         renderer=FakeRenderer(),
         journal=journal,
@@ -26,12 +95,16 @@ def core(tmp_path: Path) -> Core:
         bus=bus,
         limit=9,
     )
-    return OneshotCore(
+    queue._renderer.state = EngineState.LOADING
+    return OpenCore(
         queue=queue,
+        trainings=FakeTrainings(),
+        loras=loras,
+        blend=Blend(connection, loras),
         journal=journal,
         engine=SimpleNamespace(state=EngineState.READY, device="cpu", model="starter"),
         bus=bus,
-        folders={kind: tmp_path / kind for kind in ("loras", "datasets", "models")},
+        folders={kind: tmp_path / kind for kind in ("datasets", "models")},
     )
 
 
@@ -44,7 +117,6 @@ def test_the_sub_folders_of_the_home_are_listed(core, tmp_path):
         (tmp_path / "datasets" / name).mkdir(parents=True)
     (tmp_path / "datasets" / "file").touch()
     assert [item.name for item in core.list_items("datasets")] == ["a", "b"]
-    assert core.list_items("loras") == []
 
 
 def test_a_folder_without_a_card_is_no_model(core, tmp_path):
@@ -61,14 +133,58 @@ def test_lists_of_later_versions_are_known(core, what):
 
 
 def test_an_unknown_list_is_answered_with_the_known_ones(core):
-    with pytest.raises(BadArgumentsError, match='what = "x", expected one of datasets, kits'):
+    with pytest.raises(BadArgumentsError, match="expected one of datasets, kits, loras"):
         core.list_items("x")
 
 
-def test_loras_are_not_rendered_yet(core):
-    request = GenerateRequest(prompt="kick", loras=(LoraWeight(name="a", weight=1),))
-    with pytest.raises(NotInThisVersionError, match="lora"):
+def test_a_job_is_accepted_with_the_versions_that_are_live_then(core, loras):
+    core.submit(GenerateRequest(prompt="kick", loras=(LoraWeight(name="mine", weight=0.5),)))
+    loras.make_live("mine", 1)
+    core.submit(GenerateRequest(prompt="kick", loras=(LoraWeight(name="mine", weight=0.5),)))
+    assert [request.loras[0].version for request in core.queued()] == [2, 1]
+
+
+def test_a_lora_that_is_not_there_is_refused_with_those_that_are(core):
+    request = GenerateRequest(prompt="kick", loras=(LoraWeight(name="x", weight=1),))
+    with pytest.raises(NotFoundError, match='no LoRA is named "x", expected one of: mine'):
         core.submit(request)
+
+
+def test_the_standing_blend_is_for_those_who_name_none(core):
+    core.set_lora("mine", 0.25)
+    core.submit(kick())
+    core.submit(GenerateRequest(prompt="kick", loras=(LoraWeight(name="mine", weight=2),)))
+    core.set_lora("mine", 0)
+    core.submit(kick())
+    weights = [[lora.weight for lora in request.loras] for request in core.queued()]
+    assert weights == [[0.25], [2], []]
+
+
+def test_a_replay_is_not_changed_by_the_standing_blend(core):
+    core.set_lora("mine", 1)
+    core.submit(GenerateRequest(prompt="kick", replay=Batch(seeds=(1,), index=0)))
+    assert core.queued()[0].loras == ()
+
+
+def test_a_standing_lora_that_was_taken_away_does_not_end_every_job(core, loras):
+    core.set_lora("mine", 1)
+    loras.live.clear()
+    core.submit(kick())
+    assert core.queued()[0].loras == ()
+
+
+def test_the_loras_are_listed_with_their_versions(core):
+    core.set_lora("mine", 0.5)
+    (item,) = core.list_items("loras")
+    assert item.name == "mine"
+    assert item.detail.startswith("standing at 0.5; v2 live, 30 sounds, 0.30 dB from them")
+
+
+def test_trainings_are_cancelled_as_jobs_are(core):
+    core.cancel(core.train("kicks"))
+    with pytest.raises(NotFoundError, match="not waiting or running"):
+        core.cancel(JobId("nobody"))
+    assert core.status().training == "kicks 10%"
 
 
 def test_jobs_that_ended_long_ago_are_forgotten_and_those_that_wait_are_not(core, monkeypatch):

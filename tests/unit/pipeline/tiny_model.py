@@ -25,9 +25,9 @@ PROFILE = MelProfile(
 )
 
 
-def write_tiny_model(folder: Path, *, nan: bool = False) -> Path:
+def write_tiny_model(folder: Path, *, nan: bool = False, name: str = "tiny", seed: int = 1) -> Path:
     """Write the folder; with ``nan`` its UNet answers nothing but NaN."""
-    torch.manual_seed(1)
+    torch.manual_seed(seed)
     folder.mkdir(parents=True)
     unet = UNet2DConditionModel(
         sample_size=8,
@@ -69,7 +69,7 @@ def write_tiny_model(folder: Path, *, nan: bool = False) -> Path:
     DDIMScheduler(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False
     ).save_pretrained(folder / "scheduler")
-    card = ModelCard(name="tiny", profile=PROFILE, steps=4)
+    card = ModelCard(name=name, profile=PROFILE, steps=4)
     (folder / CARD_FILE).write_bytes(msgspec.json.encode(card))
     return folder
 

@@ -3,7 +3,14 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from oneshot_server.domain.events import Done, JobId, Progress, SamplePublished
+from oneshot_server.domain.events import (
+    Done,
+    JobId,
+    LoraReady,
+    Progress,
+    SamplePublished,
+    TrainingProgress,
+)
 from oneshot_server.errors import AlreadyRunningError
 from oneshot_server.transports.osc.client import OscClient
 from oneshot_server.transports.osc.encode import message
@@ -83,6 +90,51 @@ def test_a_job_is_followed_from_accepted_to_done_by_who_asked():
         assert await peer.receive() == ("/oneshot/progress", "job-0", 0.5, "sampling")
         assert await peer.receive() == ("/oneshot/sample", "job-0", 0, "/k.wav", 9, 0.5)
         assert await peer.receive() == ("/oneshot/done", "job-0", 1, 700)
+
+    run(body)
+
+
+def test_a_training_is_followed_to_its_lora_by_who_asked():
+    async def body(core, _server, peer, _clock):
+        peer.send("/oneshot/train", "a", "my kicks")
+        assert await peer.receive() == ("/oneshot/accepted", "a", "training-1")
+        assert core.asked == [("train", "my kicks")]
+        job = JobId("training-1")
+        core.emit(
+            TrainingProgress(
+                job=job, fraction=0.25, step=50, loss=0.5, seconds_left=9.0, device="cpu"
+            )
+        )
+        core.emit(LoraReady(job=job, name="my kicks", version=3))
+        core.emit(Done(job=job, count=1, milliseconds=9))
+        assert await peer.receive() == ("/oneshot/train/progress", job, 0.25, 50, 0.5)
+        assert await peer.receive() == ("/oneshot/lora/ready", job, "my kicks", 3)
+        assert await peer.receive() == ("/oneshot/done", job, 1, 9)
+        peer.send("/oneshot/train", "b", "none")
+        assert (await peer.receive())[:3] == ("/oneshot/error", "b", "not_found")
+
+    run(body)
+
+
+def test_a_training_that_is_asked_for_twice_is_one():
+    async def body(core, _server, peer, _clock):
+        for _ in range(2):
+            peer.send("/oneshot/train", "a", "my kicks")
+            assert await peer.receive() == ("/oneshot/accepted", "a", "training-1")
+        assert len(core.asked) == 1
+
+    run(body)
+
+
+def test_the_blend_and_the_live_version_are_set():
+    async def body(core, _server, peer, _clock):
+        peer.send("/oneshot/lora", "a", "my kicks", -1.5)
+        assert await peer.receive() == ("/oneshot/ok", "a")
+        peer.send("/oneshot/lora/use", "b", "my kicks", 2)
+        assert await peer.receive() == ("/oneshot/ok", "b")
+        peer.send("/oneshot/lora", "c", "my kicks", 4.5)
+        assert (await peer.receive())[:3] == ("/oneshot/error", "c", "bad_arguments")
+        assert core.asked == [("set_lora", "my kicks", -1.5), ("use_lora", "my kicks", 2)]
 
     run(body)
 
@@ -213,7 +265,7 @@ def test_anybody_may_cancel_and_hears_of_it():
     [
         (message("/oneshot/nothing", "a"), "a", "unknown_address"),
         (message("/oneshot/*", "a"), "a", "unknown_address"),
-        (message("/oneshot/train", "a", "x"), "a", "bad_arguments"),
+        (message("/oneshot/model", "a", "x"), "a", "bad_arguments"),
         (message("/oneshot/generate", "a"), "a", "bad_arguments"),
         (message("/oneshot/generate", "a", ""), "a", "bad_arguments"),
         (message("/oneshot/generate", "a", "x" * 7000), "a", "bad_arguments"),

@@ -1,0 +1,232 @@
+"""``oneshot train``, ``loras`` and ``datasets``: LoRAs from the command line."""
+
+import asyncio
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Self
+
+import typer
+
+from oneshot_server.cli.options import HomeOption, JsonOption, ModelOption
+from oneshot_server.cli.output import print_json, printable
+from oneshot_server.domain.events import Done, JobEvent, LoraReady, TrainingProgress
+from oneshot_server.errors import BadArgumentsError, NotFoundError
+
+if TYPE_CHECKING:  # drawn late: ``serve`` is to start at once
+    from rich.table import Table
+
+
+def train(
+    folder: Annotated[Path, typer.Argument(help="folder of sounds", show_default=False)],
+    *,
+    name: Annotated[
+        str | None, typer.Option("--name", help="of the LoRA (default: the folder's)")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option("--steps", help="optimiser steps (default: by the folder's size)")
+    ] = None,
+    rank: Annotated[int | None, typer.Option("--rank", help="of the LoRA's matrices")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume/--anew", help="go on from an unfinished training")
+    ] = True,
+    json: JsonOption = False,
+    home: HomeOption = None,
+    model: ModelOption = None,
+) -> None:
+    """Train a LoRA on a folder of sounds; a running daemon's sounds come first."""
+    from oneshot_server import app
+    from oneshot_server.library.home import resolve_home
+    from oneshot_server.settings import load_settings, override
+
+    if not folder.is_dir():
+        raise NotFoundError(f"{folder} is no folder, expected one with sounds")
+    place = resolve_home(home)
+    settings = load_settings(place.config)
+    settings = override(settings, "engine.model", model, origin="--model")
+    settings = override(settings, "training.steps", steps, origin="--steps")
+    settings = override(settings, "training.rank", rank, origin="--rank")
+    place.create()
+    with TrainingReport(json=json) as report:
+        asyncio.run(
+            app.train_locally(
+                folder.absolute(),
+                name or folder.absolute().name,
+                settings,
+                place,
+                report,
+                # An unfinished training of another seed is another one.
+                seed=1 if resume else secrets.randbelow(2**31),
+            )
+        )
+
+
+class TrainingReport:
+    """A training's events on the terminal; call it with each."""
+
+    def __init__(self, *, json: bool) -> None:
+        from oneshot_server.cli.report import Report
+
+        self._json = json
+        self._others = Report(json=json, bar=False)
+        self._bar = _TrainingBar() if sys.stderr.isatty() and not json else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def __call__(self, event: JobEvent) -> None:
+        """Show an event.
+
+        Raises:
+            EngineFailedError: the event is the training's bad end.
+        """
+        match event:
+            case TrainingProgress():
+                if self._bar:
+                    self._bar.show(event)
+                elif self._json:
+                    print_json({"step": event.step, "loss": event.loss, "done": event.fraction})
+            case LoraReady(name=name, version=version):
+                if self._json:
+                    print_json({"lora": name, "version": version, "live": True})
+                else:
+                    typer.echo(printable(f'{name} v{version} is live: lora="{name}:1.0"'))
+            case Done(milliseconds=milliseconds):
+                if not self._json:
+                    typer.echo(f"trained in {milliseconds / 60_000:.1f} min", err=True)
+            case _:
+                self._others(event)
+
+
+class _TrainingBar:
+    """Step, loss, time left and device, drawn by Rich."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            redirect_stdout=False,
+        )
+        self._task = self._progress.add_task("preparing", total=None)
+        self._progress.start()
+
+    def show(self, event: TrainingProgress) -> None:
+        minutes, seconds = divmod(round(event.seconds_left), 60)
+        text = f"step {event.step}, loss {event.loss:.3f}, {minutes}:{seconds:02} left"
+        self._progress.update(
+            self._task,
+            completed=event.fraction,
+            total=1.0,
+            description=f"{text}, {printable(event.device)}",
+        )
+
+    def stop(self) -> None:
+        self._progress.stop()
+
+
+def loras(
+    use: Annotated[
+        str | None, typer.Option("--use", help='make a version live: "my kicks@2"')
+    ] = None,
+    *,
+    json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """List the LoRAs and their versions, or make one live."""
+    import msgspec
+
+    from oneshot_server.domain.lora_card import LoraCard
+    from oneshot_server.library.home import resolve_home
+    from oneshot_server.library.lora_store import LoraStore
+
+    store = LoraStore(resolve_home(home).loras)
+    if use is not None:
+        name, _, version = use.rpartition("@")
+        if not name or not version.isdecimal():
+            raise BadArgumentsError(f'--use {use!r}, expected name@version, as in "my kicks@2"')
+        store.make_live(name, int(version))
+        typer.echo(printable(f"{name} v{int(version)} is live"))
+        return
+    rows: list[tuple[str, LoraCard | None, int | None]] = [
+        (name, card, store.live_version(name))
+        for name in store.names()
+        for card in store.versions(name) or [None]  # type: ignore[list-item]  # another tool's
+    ]
+    if json:
+        for name, card, live in rows:
+            number = card.version if card else live
+            details = msgspec.to_builtins(card) if card else None
+            print_json({"name": name, "version": number, "live": number == live, "card": details})
+        return
+    table = _table("LoRA", "version", "sounds", "dB from them", "base's", "steps", "model")
+    for name, card, live in rows:
+        if card is None:
+            table.add_row(printable(name), "another tool's file")
+            continue
+        figures = card.figures
+        table.add_row(
+            printable(name),
+            f"{card.version}{' live' if card.version == live else ''}",
+            str(card.sounds),
+            f"{figures.held_out:.2f}",
+            f"{figures.held_out_base:.2f}",
+            str(card.steps),
+            printable(card.base_model),
+        )
+    _show(table)
+
+
+def datasets(*, json: JsonOption = False, home: HomeOption = None) -> None:
+    """List the folders that LoRAs are trained on."""
+    from oneshot_server.library.dataset_folder import dataset_names, read_dataset
+    from oneshot_server.library.home import resolve_home
+    from oneshot_server.library.lora_store import LoraStore
+
+    place = resolve_home(home)
+    store = LoraStore(place.loras)
+    table = _table("dataset", "sounds", "left out", "LoRA")
+    for name in dataset_names(place.datasets):
+        manifest = read_dataset(place.datasets / name)
+        newest = store.newest(name)
+        trained = newest is not None and newest.dataset_hash == manifest.hash
+        if json:
+            ignored = [{"path": file.path, "why": file.why} for file in manifest.ignored]
+            print_json(
+                {
+                    "name": name,
+                    "sounds": len(manifest.files),
+                    "ignored": ignored,
+                    "trained": trained,
+                }
+            )
+            continue
+        state = "trained" if trained else "changed" if newest else "not yet"
+        table.add_row(printable(name), str(len(manifest.files)), str(len(manifest.ignored)), state)
+    if not json:
+        _show(table)
+
+
+def _table(*columns: str) -> "Table":
+    from rich.box import SIMPLE
+    from rich.table import Table
+
+    table = Table(box=SIMPLE)
+    for column in columns:
+        table.add_column(column)
+    return table
+
+
+def _show(table: "Table") -> None:
+    from rich.console import Console
+
+    Console().print(table)

@@ -1,0 +1,92 @@
+"""Which LoRAs a job is rendered with: those it names, else the standing blend."""
+
+import sqlite3
+from dataclasses import replace
+from typing import Protocol
+
+from oneshot_server.domain.requests import GenerateRequest, LoraWeight
+from oneshot_server.errors import NotFoundError
+from oneshot_server.library.database import database_errors
+
+
+class Versions(Protocol):
+    """What is asked of ``library.lora_store.LoraStore``."""
+
+    def names(self) -> list[str]:
+        """Every LoRA."""
+        ...
+
+    def live_version(self, name: str) -> int | None:
+        """The version that ``name`` alone means; ``None`` if there is none."""
+        ...
+
+    def adapter(self, name: str, version: int) -> object:
+        """The weights' file.
+
+        Raises:
+            NotFoundError: no such LoRA or version.
+        """
+        ...
+
+
+class Blend:
+    """The standing blend, remembered in the database, and the versions that names mean now.
+
+    Args:
+        connection: the library's database.
+        versions: the LoRAs that there are.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, versions: Versions) -> None:
+        self._connection = connection
+        self._versions = versions
+
+    def standing(self) -> tuple[LoraWeight, ...]:
+        """LoRAs of requests that name none, by name."""
+        with database_errors():
+            rows = self._connection.execute("SELECT lora, weight FROM blend ORDER BY lora")
+            return tuple(LoraWeight(name=name, weight=weight) for name, weight in rows)
+
+    def set(self, name: str, weight: float) -> None:
+        """Change one weight of the standing blend; 0 takes the LoRA out.
+
+        Raises:
+            NotFoundError: no such LoRA.
+        """
+        with database_errors():
+            if weight == 0.0:
+                self._connection.execute("DELETE FROM blend WHERE lora = ?", (name,))
+                return
+            self._live(name)
+            self._connection.execute("INSERT OR REPLACE INTO blend VALUES (?, ?)", (name, weight))
+
+    def resolve(self, request: GenerateRequest) -> GenerateRequest:
+        """The request with its LoRAs and their versions: what comes later does not change it.
+
+        Raises:
+            NotFoundError: a LoRA or a version that the request names does not exist.
+        """
+        named = [self._resolved(lora) for lora in request.loras]
+        if request.replay is None and not named:
+            # One that was taken away since does not end every job: only who names it is told.
+            names = set(self._versions.names())
+            named = [self._resolved(lora) for lora in self.standing() if lora.name in names]
+        return replace(request, loras=tuple(named))
+
+    def _resolved(self, lora: LoraWeight) -> LoraWeight:
+        if lora.version is None:
+            return replace(lora, version=self._live(lora.name))
+        self._versions.adapter(lora.name, lora.version)
+        return lora
+
+    def _live(self, name: str) -> int:
+        version = self._versions.live_version(name)
+        if version is None and name in self._versions.names():
+            raise NotFoundError(
+                f'no version of the LoRA "{name[:80]}" is live, expected one that is, or a '
+                f"number, as in {name[:80]}@1: its versions were held or taken away"
+            )
+        if version is None:
+            known = ", ".join(self._versions.names()) or "there is none yet"
+            raise NotFoundError(f'no LoRA is named "{name[:80]}", expected one of: {known}')
+        return version
