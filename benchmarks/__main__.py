@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 DATA = Path("../shared/data/base_train")
+FOLDERS = Path("../shared/data/user_folders")
 
 
 def main() -> None:
@@ -12,6 +13,7 @@ def main() -> None:
     programs = [["benchmarks.speed"]]
     if DATA.exists():
         programs += [["benchmarks.starter_quality"], ["benchmarks.inversion"]]
+        programs += [["benchmarks.lora_effect", *map(str, sorted(FOLDERS.iterdir()))]]
     for program in programs:
         print(f"\n== {program[0]}", flush=True)
         subprocess.run([sys.executable, "-m", *program], check=True)
