@@ -9,11 +9,10 @@ import sys
 import time
 from pathlib import Path
 
-from oneshot_server.library.dataset_folder import read_dataset
-
 from oneshot_server.domain.lora_card import LoraCard, TrainingFigures
 from oneshot_server.domain.mel_profile import MelProfile
 from oneshot_server.errors import ErrorCode
+from oneshot_server.library.dataset_folder import read_dataset
 from oneshot_server.training.messages import (
     Finished,
     Prepared,

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from oneshot_server.library.dataset_folder import dataset_path
-from oneshot_server.library.lora_store import LoraStore
 
 from oneshot_server.domain.events import (
     Accepted,
@@ -23,6 +21,8 @@ from oneshot_server.domain.events import (
 )
 from oneshot_server.errors import BusyError, ErrorCode, NotFoundError
 from oneshot_server.library.database import open_database
+from oneshot_server.library.dataset_folder import dataset_path
+from oneshot_server.library.lora_store import LoraStore
 from oneshot_server.settings import Settings
 from oneshot_server.training.journal import TrainingJournal
 from oneshot_server.training.runs import TrainingRuns
