@@ -44,6 +44,9 @@ MIGRATIONS: Final[Sequence[str]] = (
         ended TEXT
     );
     """,
+    """
+    ALTER TABLE trainings ADD COLUMN dataset_hash TEXT NOT NULL DEFAULT '';
+    """,
 )
 """Scripts that bring a file from version n to n + 1; only ever appended to."""
 

@@ -3,9 +3,12 @@
 import sqlite3
 import time
 from dataclasses import dataclass
+from typing import Final
 
 from oneshot_server.domain.events import JobId
 from oneshot_server.library.database import database_errors
+
+DECLINED: Final = ("cancelled", "bad_arguments")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +39,23 @@ class TrainingJournal:
             )
         return training
 
-    def end(self, job: JobId, how: str) -> None:
-        """It has ended, and how: ``done``, ``cancelled`` or an error's code."""
+    def end(self, job: JobId, how: str, dataset_hash: str) -> None:
+        """It has ended, and how: ``done``, ``cancelled`` or an error's code; "" if hash unknown."""
         with database_errors():
-            self._connection.execute("UPDATE trainings SET ended = ? WHERE job = ?", (how, job))
+            self._connection.execute(
+                "UPDATE trainings SET ended = ?, dataset_hash = ? WHERE job = ?",
+                (how, dataset_hash, job),
+            )
+
+    def is_declined(self, dataset: str, dataset_hash: str) -> bool:
+        """Whether it ended in vain with these very files, and trying again by itself is no help."""
+        with database_errors():
+            row = self._connection.execute(
+                "SELECT ended FROM trainings WHERE dataset = ? AND dataset_hash = ? "
+                "AND ended IS NOT NULL ORDER BY number DESC LIMIT 1",
+                (dataset, dataset_hash),
+            ).fetchone()
+        return row is not None and row[0] in DECLINED
 
     def unfinished(self) -> list[JournalledTraining]:
         """Trainings that have not ended, oldest first."""

@@ -120,6 +120,9 @@ class TrainingRuns:
 
     def submit(self, dataset: str) -> JobId:
         """Take a training of a dataset; see ``domain.core.Core``."""
+        return self._submit(dataset, "")
+
+    def _submit(self, dataset: str, dataset_hash: str) -> JobId:
         if self._closed:
             raise ShutdownError("the daemon is shutting down")
         self.workshop.folder(dataset)
@@ -127,6 +130,7 @@ class TrainingRuns:
             if run.dataset == dataset:
                 raise BusyError(f'"{dataset}" is being trained already: job {run.job}')
         run = _run(self.journal.accept(JobId(secrets.token_hex(4)), dataset))
+        run.dataset_hash = dataset_hash
         self._waiting.append(run)
         self.emit(Accepted(job=run.job))
         self._wake.set()
@@ -183,8 +187,12 @@ class TrainingRuns:
                     running.stale = True
                     self._stop_process(running)
                 return
-            if not trained and not any(run.dataset == name for run in self._waiting):
-                self.submit(name)
+            if trained or any(run.dataset == name for run in self._waiting):
+                return
+            if self.journal.is_declined(name, manifest.hash):
+                log.info("a dataset is as it was when its training ended in vain", dataset=name)
+                return
+            self._submit(name, manifest.hash)
         except NotFoundError:
             log.info("a dataset is gone, its LoRA stays", dataset=name)
         except OneshotError as error:
@@ -296,7 +304,7 @@ class TrainingRuns:
     def _end(self, run: Run, event: TerminalEvent) -> None:
         how = str(event.code) if isinstance(event, Failed) else type(event).__name__.lower()
         try:
-            self.journal.end(run.job, how)
+            self.journal.end(run.job, how, run.dataset_hash)
         except OneshotError as error:
             log.warning("the end of a training is not written down", why=str(error))
         log.info("training ended", job=run.job, dataset=run.dataset, how=how)

@@ -192,6 +192,28 @@ def test_a_training_is_cancelled_while_it_runs_or_waits(tmp_path):
     run(tmp_path, body)
 
 
+def test_a_cancelled_training_begins_by_itself_only_when_its_dataset_has_changed(tmp_path):
+    async def body(rig: Rig) -> None:
+        rig.put("slow")
+        rig.runs.dataset_settled("slow")
+        await rig.until(TrainingProgress)
+        (job,) = (event.job for event in rig.of(Accepted))
+        rig.runs.cancel(job)
+        assert isinstance(await rig.end(job), Cancelled)
+
+    async def later(rig: Rig) -> None:
+        rig.runs.dataset_settled("slow")
+        await asyncio.sleep(0.3)
+        assert rig.events == []
+        rig.put("slow", b"another")
+        rig.runs.dataset_settled("slow")
+        await rig.until(Accepted)
+        assert len(rig.of(Accepted)) == 1
+
+    run(tmp_path, body)
+    run(tmp_path, later)
+
+
 def test_a_failure_is_told_with_its_code(tmp_path):
     async def body(rig: Rig) -> None:
         rig.put("broken")
