@@ -13,6 +13,7 @@ def main() -> None:
     programs = [["benchmarks.speed"]]
     if DATA.exists():
         programs += [["benchmarks.starter_quality"], ["benchmarks.inversion"]]
+        programs += [["benchmarks.lora_speed"]]
         programs += [["benchmarks.lora_effect", *map(str, sorted(FOLDERS.iterdir()))]]
     for program in programs:
         print(f"\n== {program[0]}", flush=True)

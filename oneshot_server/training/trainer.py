@@ -23,8 +23,8 @@ from oneshot_server.training.split_unet import Kept, SplitUnet
 WARM_UP_STEPS: Final = 10
 LAST_RATE: Final = 0.05  # share of the learning rate at the last step
 LONGEST_MEMORY: Final = 0.98  # of the moving average, per step
-VALIDATIONS: Final = 12  # in a whole training
-PATIENCE: Final = 5  # validations without a better one before it stops
+VALIDATIONS: Final = 8  # in a whole training
+PATIENCE: Final = 3  # validations without a better one before it stops
 CHECKPOINTS: Final = 12
 MOST_CHECKPOINT_STEPS: Final = 200
 LONGEST_GRADIENT: Final = 1.0

@@ -45,4 +45,4 @@ def test_a_model_is_judged_by_the_same_sounds_each_time_and_stops_when_asked(tin
     first = likeness()
     assert first > 0.0
     assert likeness() == first
-    assert len(checks) == 2 * 16 * 8
+    assert len(checks) == 2 * 8 * 8  # twice, eight sounds, eight steps
