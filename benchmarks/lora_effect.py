@@ -126,10 +126,10 @@ def read_sounds(paths: Sequence[Path], model: Model) -> Sounds:
     return measure(waveforms, [""] * len(paths), [""] * len(paths), profile)
 
 
-def copies(made: Sounds, trained: Sounds) -> float:
-    """Share of sounds nearer to a training sound than 99 % of pairs of these to each other."""
-    ours, theirs = (torch.from_numpy(sounds.features) for sounds in (made, trained))
-    near = torch.pdist(theirs, p=1).quantile(0.01)
+def copies(made: Sounds, trained: Sounds, every: Sounds) -> float:
+    """Share of sounds nearer to a training sound than 99 % of pairs of the folder's own sounds."""
+    ours, theirs, folder = (torch.from_numpy(s.features) for s in (made, trained, every))
+    near = torch.pdist(folder, p=1).quantile(0.01)
     return float((torch.cdist(ours, theirs, p=1).amin(dim=1) < near).double().mean())
 
 
@@ -190,7 +190,7 @@ def compare(folder: Path, judge: Judge, model: Model, options: Sequence[str], ke
         f"{folder.name:16} {len(manifest.files):6d} {seconds:7.0f} {versions[-1].steps:6d} "
         f"{'yes' if live else 'held':>5} {before:8.2f} {after:7.2f} {1 - after / before:6.0%} "
         f"{judge.frechet(heard, unheard):7.2f} {named_before:7.2f} {named_after:6.2f} "
-        f"{copies(made, heard):7.1%} {judge.spread(made) / judge.spread(every):10.2f}",
+        f"{copies(made, heard, every):7.1%} {judge.spread(made) / judge.spread(every):10.2f}",
         flush=True,
     )
 
