@@ -42,7 +42,7 @@ def train(folder: Path, home: Path, options: list[str], *, kill: bool) -> tuple[
         assert process.stdout is not None
         for line in process.stdout:
             progress = json.loads(line)
-            if kill and progress.get("fraction", 0.0) >= KILLED_AT:
+            if kill and progress.get("done", 0.0) >= KILLED_AT:
                 kill_trainer(process)
                 print(f"killed at step {progress['step']}", flush=True)
                 kill = False
