@@ -79,7 +79,6 @@ def test_a_longer_image_is_a_longer_sound_and_erased_pixels_are_silent(home: Pat
     wide.save("twice.png")
     assert image(home, "to-wav", "twice.png", "--profile", "small").exit_code == 0
     wave, _ = soundfile.read("twice.wav")
-    once, _ = soundfile.read("kick.wav") if Path("kick.wav").exists() else (wave, 0)
     half = PROFILE.hop * 64
     assert len(wave) > half
     assert np.abs(wave[half - 200 : half + 1500]).max() > 0.3

@@ -148,7 +148,7 @@ def test_files_that_are_too_large_or_not_there_are_told(tmp_path):
         file.truncate(LARGEST_BYTES + 1)
     with pytest.raises(BadArgumentsError, match="more than"):
         read_spectrogram(tmp_path / "big.png")
-    with pytest.raises(NotFoundError, match="none.png: No such file"):
+    with pytest.raises(NotFoundError, match=r"none\.png: No such file"):
         read_spectrogram(tmp_path / "none.png")
     with pytest.raises(NotFoundError, match="directory"):
         read_spectrogram(tmp_path)
