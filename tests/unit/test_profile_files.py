@@ -8,6 +8,7 @@ import pytest
 from oneshot_server.domain.mel_profile import MelProfile
 from oneshot_server.errors import NotFoundError, SettingsError
 from oneshot_server.settings import find_profile, profile_names, read_profile
+from oneshot_server.settings.keys import as_toml, keys_of
 from tests.unit.dsp.profiles import PROFILE
 
 GOOD = {key: value for key, value in msgspec.structs.asdict(PROFILE).items() if key != "name"}
@@ -81,3 +82,10 @@ def test_a_profile_with_a_key_of_a_later_version_is_refused_and_not_misread() ->
     later = msgspec.json.encode({**GOOD, "name": "x", "warp": 2.0})
     with pytest.raises(msgspec.ValidationError, match="warp"):
         msgspec.json.decode(later, type=MelProfile)
+
+
+def test_the_page_on_spectrograms_has_every_key() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "spectrograms.md").read_text(encoding="utf-8")
+    for key in list(keys_of(MelProfile).values())[1:]:
+        default = "needed" if key.default is msgspec.NODEFAULT else f"`{as_toml(key.default)}`"
+        assert f"| `{key.name}` | {key.expected} | {default} | {key.help} |" in page
