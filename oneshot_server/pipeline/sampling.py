@@ -137,6 +137,11 @@ def noise_to_latents(
     return torch.as_tensor(latents)
 
 
+def steady_sampler(model: Model) -> Sampler:
+    """The model's own sampler, or DDIM where that draws noise: what a training listens with."""
+    return "ddim" if model.card.sampler in DRAWING else model.card.sampler
+
+
 def make_scheduler(model: Model, sampler: Sampler | None = None) -> Any:  # noqa: ANN401 - diffusers is untyped
     """A sampler on the model's own noise schedule; the one that its card names if ``None``."""
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler

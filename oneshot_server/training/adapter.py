@@ -82,12 +82,9 @@ def find_targets(unet: Any, targets: Sequence[str]) -> list[str]:  # noqa: ANN40
     return sorted(set(found))
 
 
-def remove_adapter(part: Any) -> None:  # noqa: ANN401 - diffusers is untyped
+def remove_adapter(unet: Any) -> None:  # noqa: ANN401 - diffusers is untyped
     """Take it out again; the base is as it was."""
-    if hasattr(part, "delete_adapters"):
-        part.delete_adapters([ADAPTER])
-    else:  # transformers' name for it
-        part.delete_adapter(ADAPTER)
+    unet.delete_adapters([ADAPTER])
 
 
 def adapter_to_bytes(weights: Weights, *, rank: int, alpha: float) -> bytes:

@@ -15,7 +15,7 @@ from oneshot_server.library.file_names import prompt_to_words as prompt_to_file_
 from oneshot_server.library.wav_encoding import encode_wav
 from oneshot_server.pipeline.model import Model
 from oneshot_server.pipeline.render import latents_to_waveforms
-from oneshot_server.pipeline.sampling import noise_to_latents, seeds_to_noise
+from oneshot_server.pipeline.sampling import noise_to_latents, seeds_to_noise, steady_sampler
 from oneshot_server.training.captions import Embeddings
 
 COUNT: Final = 4
@@ -60,6 +60,7 @@ def write_auditions(
                 steps=model.card.steps,
                 guidance=model.card.guidance,
                 on_step=lambda _step, _steps: check(),
+                sampler=steady_sampler(model),
             )
         waveforms = latents_to_waveforms(latents.float(), model)
         again = []

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 import torch
 
+from oneshot_server.errors import BadArgumentsError
 from oneshot_server.pipeline.model import Model
 from oneshot_server.training.memory import (
     Activations,
@@ -34,12 +35,19 @@ def is_large(model: Model) -> bool:
 
 
 def choose_precision(plan: TrainingPlan, model: Model, device: torch.device) -> str:
-    """``no``, ``fp16`` or ``bf16``: the plan's, else as Accelerate was launched, else the best."""
-    if plan.mixed_precision:
-        return plan.mixed_precision
-    launched = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
-    if launched != "no" or not is_large(model) or device.type != "cuda":
-        return launched
+    """``no``, ``fp16`` or ``bf16``: the plan's, else as Accelerate was launched, else the best.
+
+    Raises:
+        BadArgumentsError: fp16 on a CPU.
+    """
+    asked = plan.mixed_precision or os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
+    if asked == "fp16" and device.type == "cpu":
+        raise BadArgumentsError(
+            'training.precision = "fp16" on the CPU, expected fp32 or bf16: '
+            "CPUs train in fp16 slower than in fp32, if at all"
+        )
+    if plan.mixed_precision or asked != "no" or not is_large(model) or device.type != "cuda":
+        return asked
     return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
 
 

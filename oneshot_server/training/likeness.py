@@ -19,7 +19,7 @@ from accelerate import Accelerator
 from oneshot_server.pipeline.model import Model
 from oneshot_server.pipeline.nearest import image_features
 from oneshot_server.pipeline.render import latents_to_mels
-from oneshot_server.pipeline.sampling import noise_to_latents, seeds_to_noise
+from oneshot_server.pipeline.sampling import noise_to_latents, seeds_to_noise, steady_sampler
 from oneshot_server.training.captions import Embeddings
 
 MOST_SOUNDS: Final = 8
@@ -80,6 +80,7 @@ class Likeness:
                 steps=STEPS,
                 guidance=self.model.card.guidance,
                 on_step=lambda _step, _steps: self.check(),
+                sampler=steady_sampler(self.model),
             )
         return image_features(latents_to_mels(latents.float(), self.model))
 

@@ -7,14 +7,19 @@ import torch
 from oneshot_server.errors import BadArgumentsError
 
 
-def optimiser_kind(name: str) -> Any:  # noqa: ANN401 - bitsandbytes is untyped
+def optimiser_kind(name: str, device: torch.device) -> Any:  # noqa: ANN401 - bitsandbytes is untyped
     """The class of an optimiser: ``adamw``, or ``adamw8bit`` with its states in 8 bits.
 
     Raises:
-        BadArgumentsError: bitsandbytes is not installed, or cannot be used here.
+        BadArgumentsError: the device is none of NVIDIA's, or bitsandbytes is not installed.
     """
     if name == "adamw":
         return torch.optim.AdamW
+    if device.type != "cuda":
+        raise BadArgumentsError(
+            f'training.optimiser = "adamw8bit" on the device {device.type}, expected cuda: '
+            'take "adamw"'
+        )
     try:
         from bitsandbytes.optim import AdamW8bit
     except Exception as error:  # noqa: BLE001 - its import fails in many ways, by driver and platform

@@ -15,7 +15,7 @@ from accelerate import Accelerator, InitProcessGroupKwargs, PartialState
 from oneshot_server import __version__
 from oneshot_server.domain.dataset import Manifest
 from oneshot_server.domain.lora_card import LoraCard, TrainingFigures
-from oneshot_server.errors import BadArgumentsError, EngineFailedError, NotFoundError, OneshotError
+from oneshot_server.errors import EngineFailedError, NotFoundError, OneshotError
 from oneshot_server.library.atomic_file import write_atomically
 from oneshot_server.pipeline.lora_blend import LoraBlender
 from oneshot_server.pipeline.lora_file import read_lora
@@ -68,7 +68,9 @@ def run_training(spec: TrainingSpec, say: Say, read: ReadDataset, give_way: Give
     state = PartialState(cpu=spec.device == "cpu", timeout=LONGEST_WAIT)
     manifest = _read(Path(spec.dataset), read)
     model = load_model(Path(spec.model), _device(spec, state.device))
-    optimiser_kind(spec.plan.optimiser)  # refuses what is not installed, before any work
+    optimiser_kind(
+        spec.plan.optimiser, model.device
+    )  # refuses what is not installed, before any work
     precision = choose_precision(spec.plan, model, model.device)
     accelerator = make_accelerator(spec, precision)
     plan, need, free = fit_plan(spec.plan, model, precision)
@@ -84,19 +86,12 @@ def run_training(spec: TrainingSpec, say: Say, read: ReadDataset, give_way: Give
 
 
 def make_accelerator(spec: TrainingSpec, precision: str) -> Accelerator:
-    """Device and processes as ``accelerate`` was configured.
-
-    Raises:
-        BadArgumentsError: the device cannot do the precision.
-    """
-    try:
-        return Accelerator(
-            cpu=spec.device == "cpu",
-            mixed_precision=precision,
-            kwargs_handlers=[InitProcessGroupKwargs(timeout=LONGEST_WAIT)],
-        )
-    except ValueError as error:
-        raise BadArgumentsError(f'training.precision = "{precision}": {error}') from None
+    """Device and processes as ``accelerate`` was configured."""
+    return Accelerator(
+        cpu=spec.device == "cpu",
+        mixed_precision=precision,
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=LONGEST_WAIT)],
+    )
 
 
 def _device(spec: TrainingSpec, device: torch.device) -> torch.device:

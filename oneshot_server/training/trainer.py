@@ -289,7 +289,7 @@ class Trainer:
         state.step += 1  # other noise than the one that led here
 
     def _new_optimiser(self) -> Any:  # noqa: ANN401 - accelerate wraps it
-        kind = optimiser_kind(self.plan.optimiser)
+        kind = optimiser_kind(self.plan.optimiser, self.model.device)
         parameters = list(self._parameters.values())
         optimiser = kind(parameters, lr=self.plan.learning_rate, weight_decay=0.01)
         return self.accelerator.prepare(optimiser)

@@ -197,21 +197,17 @@ def test_half_precision_checkpointing_and_a_text_encoder_make_a_lora_that_loads(
 def test_the_loss_falls_over_a_whole_training_of_stable_diffusions_architecture(
     first, tiny_folder, kicks, tmp_path
 ):
-    plan = msgspec.structs.replace(PLAN, steps=40)
+    plan = msgspec.structs.replace(PLAN, steps=96)
     whole = training(tmp_path, tiny_folder, kicks, plan=plan)
     shutil.copytree(first.spec.work, whole.spec.work, ignore=shutil.ignore_patterns("checkpoint*"))
     whole.run()
     checkpoint = torch.load(Path(whole.spec.work) / CHECKPOINT_FILE, weights_only=True)
     losses = checkpoint["losses"]
-    assert len(losses) >= 20
-    assert sum(losses[-10:]) < 0.9 * sum(losses[:10])
+    assert len(losses) > 36
+    assert sum(losses[-12:]) < 0.9 * sum(losses[:12])
 
 
 def test_a_precision_that_the_device_has_not_is_told_with_its_key(tiny_folder, kicks, tmp_path):
-    AcceleratorState._reset_state(reset_partial_state=True)
     plan = msgspec.structs.replace(PLAN, mixed_precision="fp16")
-    try:
-        with pytest.raises(BadArgumentsError, match=r'training\.precision = "fp16": .*GPU'):
-            training(tmp_path, tiny_folder, kicks, plan=plan).run()
-    finally:
-        AcceleratorState._reset_state(reset_partial_state=True)
+    with pytest.raises(BadArgumentsError, match=r'training\.precision = "fp16" on the CPU'):
+        training(tmp_path, tiny_folder, kicks, plan=plan).run()

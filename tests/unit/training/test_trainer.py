@@ -10,7 +10,6 @@ from accelerate import Accelerator
 from oneshot_server.errors import BadArgumentsError, DiskFullError, EngineFailedError
 from oneshot_server.library import atomic_file
 from oneshot_server.pipeline.model import Model, load_model
-from oneshot_server.training.adapter import remove_adapter
 from oneshot_server.training.captions import Caption, Embeddings
 from oneshot_server.training.checkpoint import CHECKPOINT_FILE
 from oneshot_server.training.drawing import Material
@@ -42,7 +41,8 @@ def make_trainer(
     generator = torch.Generator().manual_seed(1)
     latents = torch.randn(4, 1, 4, 8, 8, generator=generator)
     schedule = Schedule.from_config(model.scheduler_config, model.device)
-    embeddings, accelerator = Embeddings(model=model), Accelerator(cpu=True)
+    accelerator = Accelerator(cpu=True)
+    embeddings = Embeddings(model=model, changing=plan.text_encoder)
     listener = Listener(
         unet=model.unet,
         embeddings=embeddings,
@@ -238,7 +238,7 @@ def test_it_stops_early_when_the_sounds_have_gone_away_for_long(tiny, tmp_path):
     assert trainer.state.best_step == 14
 
 
-def test_a_text_encoder_is_trained_only_where_it_is_asked_for(tiny, tmp_path):
+def test_a_text_encoder_is_trained_only_where_it_is_asked_for(tiny, new_model, tmp_path):
     plan = msgspec.structs.replace(PLAN, text_encoder=True, targets=("to_q", "to_k"))
     base = {n: p.clone() for n, p in tiny.text_encoder.named_parameters()}
     trainer = make_trainer(tiny, tmp_path, plan=plan, steps=3)
@@ -252,16 +252,9 @@ def test_a_text_encoder_is_trained_only_where_it_is_asked_for(tiny, tmp_path):
     for name, parameter in tiny.text_encoder.named_parameters():
         if "lora" not in name:
             assert torch.equal(parameter, base[name.replace(".base_layer", "")])
-    resumed = make_trainer(load_model_again(tiny), tmp_path, plan=plan, steps=3)
+    resumed = make_trainer(new_model(), tmp_path, plan=plan, steps=3)
     assert resumed.state.step == 3
     assert set(resumed.state.best) == set(trainer._parameters)
-
-
-def load_model_again(model: Model) -> Model:
-    """The same model without its adapters."""
-    remove_adapter(model.unet)
-    remove_adapter(model.text_encoder)
-    return model
 
 
 @pytest.mark.parametrize("text_encoder", [False, True])
@@ -280,5 +273,7 @@ def test_checkpointing_changes_no_gradient(new_model, tmp_path, text_encoder):
 def test_an_optimiser_that_is_not_installed_is_told_with_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "bitsandbytes", None)
     with pytest.raises(BadArgumentsError, match=r'pip install "oneshot-server\[train8bit\]"'):
-        optimiser_kind("adamw8bit")
-    assert optimiser_kind("adamw") is torch.optim.AdamW
+        optimiser_kind("adamw8bit", torch.device("cuda"))
+    with pytest.raises(BadArgumentsError, match=r'"adamw8bit" on the device cpu, expected cuda'):
+        optimiser_kind("adamw8bit", torch.device("cpu"))
+    assert optimiser_kind("adamw", torch.device("cpu")) is torch.optim.AdamW
