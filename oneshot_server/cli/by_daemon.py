@@ -143,6 +143,7 @@ def request_to_arguments(request: GenerateRequest) -> Sequence[int | float | str
         "seed": request.seed,
         "steps": request.steps,
         "guidance": request.guidance,
+        "sampler": request.sampler,
         "negative": request.negative or None,
         "lora": loras or None,
         "seconds": request.seconds,

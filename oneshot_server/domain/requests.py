@@ -61,7 +61,7 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class GenerateRequest:
-    """Make ``count`` sounds from a prompt. ``None`` leaves a value to the model.
+    """Make ``count`` sounds from a prompt. ``None`` leaves a value to the LoRAs and the model.
 
     Attributes:
         prompt: free text.
@@ -70,6 +70,7 @@ class GenerateRequest:
         seed: seed of the first sound.
         steps: sampler steps.
         guidance: classifier-free guidance scale.
+        sampler: one of ``parameters.SAMPLERS``.
         seconds: longest duration.
         loras: LoRAs and their weights.
         replay: make one sound of this batch again, instead of ``count`` sounds from ``seed``.
@@ -84,6 +85,7 @@ class GenerateRequest:
     seed: int = 0
     steps: int | None = None
     guidance: float | None = None
+    sampler: parameters.Sampler | None = None
     seconds: float | None = None
     loras: tuple[LoraWeight, ...] = ()
     replay: Batch | None = None
@@ -96,6 +98,7 @@ class GenerateRequest:
             (parameters.SEED, self.seed),
             (parameters.STEPS, self.steps),
             (parameters.GUIDANCE, self.guidance),
+            (parameters.SAMPLER, self.sampler),
             (parameters.SECONDS, self.seconds),
         ):
             if value is not None:

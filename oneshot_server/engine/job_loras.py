@@ -16,6 +16,7 @@ from oneshot_server.dsp.prepare import prepare
 from oneshot_server.errors import BadArgumentsError, ModelError, NotFoundError, OneshotError
 from oneshot_server.pipeline.lora_blend import LoraBlender, check_card
 from oneshot_server.pipeline.lora_file import LoraFile, read_lora
+from oneshot_server.pipeline.lora_sampling import LoraSampling, read_lora_sampling
 from oneshot_server.pipeline.model import Model
 from oneshot_server.pipeline.nearest import (
     TRAINING_SOUNDS_FILE,
@@ -74,11 +75,13 @@ class AppliedLoras:
         hashes: SHA-256 of each LoRA's file.
         training: LoRAs' names and the sounds that they were trained on, as far as known.
         remarks: for the producer.
+        sampling: how they want to be sampled.
     """
 
     hashes: tuple[str, ...] = ()
     training: tuple[tuple[str, TrainingSounds], ...] = ()
     remarks: tuple[str, ...] = ()
+    sampling: tuple[LoraSampling, ...] = ()
 
     def nearest(self, waveform: torch.Tensor, profile: MelProfile) -> Nearest | None:
         """How near a sound is to the training sounds; ``None`` if none are known.
@@ -134,9 +137,16 @@ class JobLoras:
             raise
         training: list[tuple[str, TrainingSounds]] = []
         remarks: list[str] = []
+        sampling: list[LoraSampling] = []
         for lora, file in zip(loras, files, strict=True):
+            if lora.weight == 0.0:
+                continue
+            try:
+                sampling.append(read_lora_sampling(file.path, file.metadata))
+            except ModelError as error:
+                remarks.append(f"how the LoRA wants to be sampled is not known: {error}")
             path = file.path.with_name(TRAINING_SOUNDS_FILE)
-            if lora.weight == 0.0 or not path.exists():
+            if not path.exists():
                 continue
             try:
                 training.append((lora.name, self._training.get(path)))
@@ -146,6 +156,7 @@ class JobLoras:
             hashes=tuple(file.sha256 for file in files),
             training=tuple(training),
             remarks=tuple(remarks),
+            sampling=tuple(sampling),
         )
 
     def _file(self, lora: LoraWeight) -> LoraFile:

@@ -10,7 +10,7 @@ import torch
 from oneshot_server import __version__
 from oneshot_server.domain.events import NoticeCode
 from oneshot_server.domain.recipe import Recipe
-from oneshot_server.domain.requests import Batch, GenerateRequest
+from oneshot_server.domain.requests import Batch
 from oneshot_server.dsp.defects import find_defect
 from oneshot_server.dsp.finish import finish
 from oneshot_server.engine.job_loras import AppliedLoras, JobLoras, LoraVersions
@@ -18,7 +18,9 @@ from oneshot_server.engine.messages import Message, Render, Rendered, RenderNoti
 from oneshot_server.errors import BadArgumentsError, DefectError
 from oneshot_server.library.wav_encoding import encode_wav
 from oneshot_server.library.wav_metadata import embed
+from oneshot_server.pipeline.lora_sampling import Sampling, choose_sampling
 from oneshot_server.pipeline.model import Model
+from oneshot_server.pipeline.prompt_weights import without_weights
 from oneshot_server.pipeline.render import Sounds, prompt_to_words, render_batch
 
 MOST_TRIES: Final = 4
@@ -83,6 +85,7 @@ class JobRenderer:
         applied = self._loras.apply(request.loras)
         for text in applied.remarks:
             send(RenderNotice(job=job.job, code=NoticeCode.FALLBACK, text=text))
+        sampling = choose_sampling(request, applied.sampling, self._model.card)
         batches = deque(_batches(job, self._max_batch))
         ahead = sum(len(batch) for batch in batches)
         ready = 0
@@ -101,16 +104,17 @@ class JobRenderer:
                 request.negative,
                 [slot.seed for slot in batch],
                 self._model,
-                steps=request.steps or self._model.card.steps,
-                guidance=self._guidance(request),
+                steps=sampling.steps,
+                guidance=sampling.guidance,
                 on_step=on_step,
+                sampler=sampling.sampler,
             )
             again: list[Slot] = []
             remarks: list[str] = []
             for position, slot in enumerate(batch):
                 if slot.index is None:
                     continue
-                defect = self._deliver(job, batch, position, sounds, applied, send)
+                defect = self._deliver(job, batch, position, sounds, applied, sampling, send)
                 if defect is None:
                     continue
                 tries[slot.index] += 1
@@ -129,9 +133,6 @@ class JobRenderer:
                 text = ", ".join(remarks)
                 send(RenderNotice(job=job.job, code=NoticeCode.RETRIED, text=text))
 
-    def _guidance(self, request: GenerateRequest) -> float:
-        return self._model.card.guidance if request.guidance is None else request.guidance
-
     def _check(self, job: Render, send: Send) -> None:
         request, longest = job.request, self._model.card.profile.seconds
         said = prompt_to_words(request.prompt, self._model)
@@ -144,6 +145,10 @@ class JobRenderer:
         if unknown := (*said.unknown, *away.unknown):
             text = " ".join(unknown)
             send(RenderNotice(job=job.job, code=NoticeCode.UNKNOWN_WORDS, text=text))
+        weighted = [t for t in (request.prompt, request.negative) if t != without_weights(t)]
+        if weighted and self._model.words is not None:
+            text = f"{self._model.card.name} knows words, and no weights of words in {weighted[0]}"
+            send(RenderNotice(job=job.job, code=NoticeCode.FALLBACK, text=text))
         if request.seconds is not None and request.seconds > longest:
             text = f"seconds = {request.seconds:g}, the model makes {longest:.2f} at the most"
             send(RenderNotice(job=job.job, code=NoticeCode.FALLBACK, text=text))
@@ -155,6 +160,7 @@ class JobRenderer:
         position: int,
         sounds: Sounds,
         applied: AppliedLoras,
+        sampling: Sampling,
         send: Send,
     ) -> str | None:
         """Finish and send one sound; or name its defect and send nothing."""
@@ -172,9 +178,9 @@ class JobRenderer:
             caption=sounds.captions[position],
             negative=request.negative,
             seed=slot.seed,
-            steps=request.steps or self._model.card.steps,
-            guidance=self._guidance(request),
-            sampler=self._model.card.sampler,
+            steps=sampling.steps,
+            guidance=sampling.guidance,
+            sampler=sampling.sampler,
             loras=request.loras,
             model=self._model.card.name,
             model_hash=self._model.hash,

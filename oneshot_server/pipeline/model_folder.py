@@ -4,11 +4,12 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from oneshot_server.domain.mel_profile import MelProfile
+from oneshot_server.domain.parameters import Sampler
 from oneshot_server.errors import ModelError, NotFoundError
 from oneshot_server.pipeline.prompt import Words
 
@@ -32,7 +33,7 @@ class ModelCard:
         guidance_from: guidance begins at this share of the noise, 0 to 1. At first it only narrows
             what can still become of the noise (Kynkäänniemi et al., 2024).
         guidance_to: guidance ends at this share of the noise.
-        sampler: DDIM (Song et al., 2021) or DPM-Solver++ 2M (Lu et al., 2022).
+        sampler: sampler where a request leaves it open.
         format: version of this layout.
     """
 
@@ -43,7 +44,7 @@ class ModelCard:
     guidance: float = 7.5
     guidance_from: float = 1.0
     guidance_to: float = 0.0
-    sampler: Literal["ddim", "dpmpp-2m"] = "dpmpp-2m"
+    sampler: Sampler = "dpmpp-2m"
     format: int = 1
 
     def __post_init__(self) -> None:

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 
 import torch
 
+from oneshot_server.domain.parameters import Sampler
 from oneshot_server.dsp.image import image_to_mel
 from oneshot_server.dsp.inversion import mel_to_waveform
 from oneshot_server.pipeline.model import Model
 from oneshot_server.pipeline.prompt import Understood, complete, understand
+from oneshot_server.pipeline.prompt_weights import prompt_to_embedding, without_weights
 from oneshot_server.pipeline.sampling import (
     OnStep,
+    generators_to_noise,
     noise_to_latents,
-    seeds_to_noise,
+    seeds_to_generators,
     texts_to_embeddings,
 )
 
@@ -31,10 +34,28 @@ class Sounds:
 
 
 def prompt_to_words(prompt: str, model: Model) -> Understood:
-    """A prompt in the model's words; a model without a vocabulary takes it as it is."""
+    """A prompt in the model's words; a model without a vocabulary takes it as it is.
+
+    Raises:
+        BadArgumentsError: a weight in the prompt is out of its range.
+    """
+    text = without_weights(prompt)
     if model.words is None:
-        return Understood(words=(prompt,) if prompt else (), unknown=())
-    return understand(prompt, model.words)
+        return Understood(words=(prompt,) if text.strip() else (), unknown=())
+    return understand(text, model.words)
+
+
+def prompts_to_embeddings(prompts: Sequence[str], model: Model) -> torch.Tensor:
+    """Prompts or captions to what the UNet attends to, (batch, tokens, width).
+
+    Only a model that takes any text knows weights; the words of a vocabulary have none.
+    """
+    if model.words is not None:
+        return texts_to_embeddings(prompts, model)
+    if all(prompt == without_weights(prompt) for prompt in prompts):
+        return texts_to_embeddings(prompts, model)
+    known = {prompt: prompt_to_embedding(prompt, model) for prompt in dict.fromkeys(prompts)}
+    return torch.cat([known[prompt] for prompt in prompts])
 
 
 def prompt_to_captions(prompt: str, seeds: Sequence[int], model: Model) -> tuple[str, ...]:
@@ -55,6 +76,7 @@ def render_batch(
     steps: int,
     guidance: float,
     on_step: OnStep,
+    sampler: Sampler | None = None,
 ) -> Sounds:
     """Render one sound for each seed.
 
@@ -66,17 +88,24 @@ def render_batch(
         steps: sampler steps.
         guidance: guidance scale.
         on_step: told before each step; may raise to stop.
+        sampler: the model's own if ``None``.
+
+    Raises:
+        BadArgumentsError: more steps than the sampler can do.
     """
+    generators = seeds_to_generators(seeds)
     captions = prompt_to_captions(prompt, seeds, model)
     away = " ".join(prompt_to_words(negative, model).words)
     latents = noise_to_latents(
-        seeds_to_noise(seeds, model),
-        texts_to_embeddings(captions, model),
-        texts_to_embeddings([away] * len(seeds), model),
+        generators_to_noise(generators, model),
+        prompts_to_embeddings(captions, model),
+        prompts_to_embeddings([away] * len(seeds), model),
         model,
         steps=steps,
         guidance=guidance,
         on_step=on_step,
+        sampler=sampler,
+        generators=generators,
     )
     return Sounds(waveforms=latents_to_waveforms(latents, model), captions=captions)
 

@@ -278,7 +278,8 @@ ANSWERS: Final = (
         arguments="job code text",
         types="s s s",
         help="a remark, never an end: unknown_words, retried, reserve_miss, fallback, near_copy, "
-        "skipped (a file that is not trained on), held (a LoRA that is no better)",
+        "skipped (a file that is not trained on), held (a LoRA that is no better), "
+        "memory (what a training needs)",
     ),
     Answer(
         address="/oneshot/train/progress",

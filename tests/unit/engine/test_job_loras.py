@@ -88,6 +88,7 @@ def heard(
     steps: int,
     guidance: float,
     on_step: Callable[[int, int], None],
+    sampler: str,
 ) -> Sounds:
     """A kick each, with what the UNet answers as its noise."""
     noise = unet_output(model).flatten()[: len(KICK)] * 0.01
@@ -301,3 +302,35 @@ def test_the_base_is_in_the_model_after_an_error(model, versions):
     versions.adapter("djembe", 1).unlink()
     with pytest.raises((NotFoundError, ModelError)):
         loras.apply((LoraWeight(name="djembe", weight=1.0, version=1),))
+
+
+def sampled(model: Model, versions: Versions, job: Render) -> tuple[str, int, float]:
+    renderer = JobRenderer(model, max_batch=4, loras=versions, render=heard)
+    recipe = extract(wavs(run(renderer, job))[0])
+    return recipe.sampler, recipe.steps, recipe.guidance
+
+
+def test_a_lora_of_few_steps_is_sampled_as_it_says_unless_the_request_says_otherwise(
+    model, versions
+):
+    wish = versions.adapter("djembe", 1).with_suffix(".json")
+    wish.write_text('{"sampler": "lcm", "steps": 4, "guidance": 1.0, "sd version": "SD1"}')
+    assert sampled(model, versions, work(("djembe", 1.0, 1))) == ("lcm", 4, 1.0)
+    both = work(("my kicks", 1.0, 1), ("djembe", 0.5, 1))
+    assert sampled(model, versions, both) == ("lcm", 4, 1.0)
+    asked = work(("djembe", 1.0, 1), steps=9, guidance=0.0)
+    assert sampled(model, versions, asked) == ("lcm", 9, 0.0)
+    without = ("dpmpp-2m", 4, 7.5)
+    assert sampled(model, versions, work(("djembe", 0.0, 1))) == without
+    assert sampled(model, versions, work(("my kicks", 1.0, 1))) == without
+
+
+def test_a_wish_that_cannot_be_read_is_remarked_on_and_the_sound_is_made(model, versions):
+    versions.adapter("djembe", 1).with_suffix(".json").write_text('{"steps": 1000}')
+    renderer = JobRenderer(model, max_batch=4, loras=versions, render=heard)
+    sent = run(renderer, work(("djembe", 1.0, 1)))
+    assert len(wavs(sent)) == 1
+    (told,) = (m for m in sent if isinstance(m, Told))
+    assert told.code == NoticeCode.FALLBACK
+    assert "adapter.json cannot be read" in told.text
+    assert "$.steps" in told.text

@@ -65,7 +65,7 @@ def write_tiny_model(folder: Path, *, nan: bool = False, name: str = "tiny", see
             pad_token_id=513,
         )
     ).save_pretrained(folder / "text_encoder")
-    _write_tokenizer(folder / "tokenizer")
+    write_tokenizer(folder / "tokenizer")
     DDIMScheduler(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False
     ).save_pretrained(folder / "scheduler")
@@ -74,7 +74,7 @@ def write_tiny_model(folder: Path, *, nan: bool = False, name: str = "tiny", see
     return folder
 
 
-def _write_tokenizer(folder: Path) -> None:
+def write_tokenizer(folder: Path) -> None:
     """CLIP's byte-level tokenizer without merges: a token a byte."""
     folder.mkdir()
     letters = [chr(c) for c in (*range(33, 127), *range(161, 173), *range(174, 256))]
