@@ -45,7 +45,8 @@ SLOW_STEP_SECONDS: Final = 0.05
 class FakeEngine:
     """Answers jobs on a pair of streams."""
 
-    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO, model: str = "fake") -> None:
+        self._model = model
         self._incoming = incoming
         self._outgoing = outgoing
         self._jobs: SimpleQueue[Render] = SimpleQueue()
@@ -59,7 +60,7 @@ class FakeEngine:
     def serve(self) -> None:
         """Answer job after job, until the daemon is gone."""
         threading.Thread(target=self._read, daemon=True).start()
-        self.send(Ready(model="fake", model_hash="0" * 64, device="none"))
+        self.send(Ready(model=self._model, model_hash="0" * 64, device="none"))
         while True:
             self._render(self._jobs.get())
 
@@ -131,8 +132,14 @@ def main() -> None:
     parser.add_argument("--load-failed", default="")
     parser.add_argument("--linger", action="store_true", help="live on after --load-failed")
     parser.add_argument("--die-at-start", action="store_true")
+    parser.add_argument("--model", default="fake", help="name that it says")
+    parser.add_argument("--beside", action="store_true", help="as the real one's")
+    parser.add_argument("--no-room", action="store_true", help="for it --beside another")
     arguments = parser.parse_args()
-    engine = FakeEngine(sys.stdin.buffer, sys.stdout.buffer)
+    engine = FakeEngine(sys.stdin.buffer, sys.stdout.buffer, arguments.model)
+    if arguments.beside and arguments.no_room:
+        engine.send(LoadFailed(text="no room", out_of_memory=True))
+        return
     if arguments.die_at_start:
         sys.exit("no such luck")
     if arguments.load_failed:

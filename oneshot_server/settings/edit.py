@@ -1,9 +1,10 @@
-"""Change one key of ``config.toml`` and nothing else: comments, order and spacing are the user's."""
+"""Change one key of ``config.toml`` and nothing else: comments and order are the user's."""
 
 import json
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from oneshot_server.errors import SettingsError
 
@@ -58,14 +59,16 @@ def _edited(lines: list[str], section: str, key: str, line: str) -> list[str]:
 
 def _differs_only_in(before: str, after: str, section: str, key: str, value: str) -> bool:
     try:
-        old, new = (
-            tomllib.loads(text.lstrip("\ufeff").replace("\r\n", "\n")) for text in (before, after)
-        )
+        old, new = (_loads(text) for text in (before, after))
         found = new[section].pop(key)
     except (tomllib.TOMLDecodeError, KeyError, AttributeError, TypeError):
         return False
     old.setdefault(section, {}).pop(key, None)
     return bool(found == value and old == new)
+
+
+def _loads(text: str) -> dict[str, Any]:
+    return tomllib.loads(text.lstrip("\ufeff").replace("\r\n", "\n"))
 
 
 def _quoted(value: str) -> str:
