@@ -22,7 +22,7 @@ def load_settings(path: Path) -> Settings:
         SettingsError: the file cannot be read, is no TOML, or says what is not understood.
     """
     sections = sections_of(Settings)
-    given = _read_toml(path)
+    given = read_toml(path)
     checked: dict[str, msgspec.Struct] = {}
     for name, values in given.items():
         if name not in sections:
@@ -39,7 +39,7 @@ def load_settings(path: Path) -> Settings:
                 )
         checked[name] = sections[name](
             **{
-                key: _convert(f"{path}: {name}.{key}", keys[key], value)
+                key: convert_value(f"{path}: {name}.{key}", keys[key], value)
                 for key, value in values.items()
             }
         )
@@ -62,19 +62,29 @@ def override(settings: Settings, name: str, value: object, *, origin: str) -> Se
         return settings
     section, _, key = name.partition(".")
     wanted = keys_of(sections_of(Settings)[section])[key]
-    values = {key: _convert(origin, wanted, value)}
+    values = {key: convert_value(origin, wanted, value)}
     changed = msgspec.structs.replace(getattr(settings, section), **values)
     return msgspec.structs.replace(settings, **{section: changed})
 
 
-def _convert(where: str, key: Key, value: object) -> object:
+def convert_value(where: str, key: Key, value: object) -> Any:  # noqa: ANN401 - of the key's type
+    """A value as the key's type.
+
+    Raises:
+        SettingsError: it is not what the key expects; the text begins with ``where``.
+    """
     try:
         return msgspec.convert(value, key.type)
     except msgspec.ValidationError:
         raise SettingsError(f"{where} = {as_toml(value)}, expected {key.expected}") from None
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file; one that is not there is empty.
+
+    Raises:
+        SettingsError: it cannot be read, or is no TOML; the text names file and line.
+    """
     try:
         with path.open("rb") as file:
             text = file.read(LARGEST_BYTES + 1)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 from diffusers.utils.state_dict_utils import convert_state_dict_to_diffusers
+from msgspec import structs
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 
@@ -386,8 +387,8 @@ def test_a_lora_of_another_model_is_refused_with_both_names(model):
 @pytest.mark.parametrize(
     ("profile", "text"),
     [
-        (replace(PROFILE, name="wide-512", mels=512), "wide-512 .* has tiny-64$"),
-        (replace(PROFILE, range_db=90.0), "has tiny-64 with other numbers"),
+        (structs.replace(PROFILE, name="wide-512", mels=512), "wide-512 .* has tiny-64$"),
+        (structs.replace(PROFILE, range_db=90.0), "has tiny-64 with other numbers"),
     ],
 )
 def test_a_lora_of_another_profile_is_refused_with_both_names(model, profile, text):
