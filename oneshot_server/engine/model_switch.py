@@ -7,7 +7,7 @@ both, the old one is ended first, and started again should the new one fail.
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 import structlog
 
@@ -42,9 +42,7 @@ class ModelSwitch:
         command: of the first engine.
     """
 
-    def __init__(
-        self, make: Callable[[Sequence[str]], Supervisor], command: Sequence[str]
-    ) -> None:
+    def __init__(self, make: Callable[[Sequence[str]], Supervisor], command: Sequence[str]) -> None:
         self._make = make
         self._command = tuple(command)
         self._engine = make(command)
@@ -65,7 +63,7 @@ class ModelSwitch:
 
     @property
     def state(self) -> EngineState:
-        """Of the engine that renders; one that is not alone yet takes no jobs and has not failed."""
+        """Of the engine that renders; between two engines, that of one that loads."""
         return EngineState.LOADING if self._alone else self._engine.state
 
     @property
@@ -168,7 +166,7 @@ class ModelSwitch:
         """
         engine = self._make(command)
         waiting = _UntilReady(engine)
-        engine.start(waiting)
+        engine.start(cast("Reports", waiting))  # without a job, no other report comes
         try:
             await waiting.ended
         except BaseException:
@@ -186,7 +184,7 @@ class _OutOfMemoryError(EngineFailedError):
     """Memory does not suffice for an engine."""
 
 
-class _UntilReady(Reports):
+class _UntilReady:
     """Reports of an engine that has no job yet: it is ready, or it will not do."""
 
     def __init__(self, engine: Supervisor) -> None:
