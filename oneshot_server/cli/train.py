@@ -4,17 +4,14 @@ import asyncio
 import secrets
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Annotated, Self
 
 import typer
 
 from oneshot_server.cli.options import HomeOption, JsonOption, ModelOption
-from oneshot_server.cli.output import print_json, printable
+from oneshot_server.cli.output import make_table, print_json, printable, show_table
 from oneshot_server.domain.events import Done, JobEvent, LoraReady, TrainingProgress
 from oneshot_server.errors import BadArgumentsError, NotFoundError
-
-if TYPE_CHECKING:  # drawn late: ``serve`` is to start at once
-    from rich.table import Table
 
 
 def train(
@@ -168,7 +165,7 @@ def loras(
             details = msgspec.to_builtins(card) if card else None
             print_json({"name": name, "version": number, "live": number == live, "card": details})
         return
-    table = _table("LoRA", "version", "sounds", "dB from them", "base's", "steps", "model")
+    table = make_table("LoRA", "version", "sounds", "dB from them", "base's", "steps", "model")
     for name, card, live in rows:
         if card is None:
             table.add_row(printable(name), "another tool's file")
@@ -183,7 +180,7 @@ def loras(
             str(card.steps),
             printable(card.base_model),
         )
-    _show(table)
+    show_table(table)
 
 
 def datasets(*, json: JsonOption = False, home: HomeOption = None) -> None:
@@ -194,7 +191,7 @@ def datasets(*, json: JsonOption = False, home: HomeOption = None) -> None:
 
     place = resolve_home(home)
     store = LoraStore(place.loras)
-    table = _table("dataset", "sounds", "left out", "LoRA")
+    table = make_table("dataset", "sounds", "left out", "LoRA")
     for name in dataset_names(place.datasets):
         manifest = read_dataset(place.datasets / name)
         newest = store.newest(name)
@@ -213,20 +210,4 @@ def datasets(*, json: JsonOption = False, home: HomeOption = None) -> None:
         state = "trained" if trained else "changed" if newest else "not yet"
         table.add_row(printable(name), str(len(manifest.files)), str(len(manifest.ignored)), state)
     if not json:
-        _show(table)
-
-
-def _table(*columns: str) -> "Table":
-    from rich.box import SIMPLE
-    from rich.table import Table
-
-    table = Table(box=SIMPLE)
-    for column in columns:
-        table.add_column(column)
-    return table
-
-
-def _show(table: "Table") -> None:
-    from rich.console import Console
-
-    Console().print(table)
+        show_table(table)

@@ -14,6 +14,10 @@ Prediction = Literal["epsilon", "v_prediction"]
 
 FAMILIES: Final[Mapping[int, Family]] = {768: "sd1", 1024: "sd2"}
 """By the width of the text that the UNet attends to."""
+NAMES: Final[Mapping[Family, str]] = {
+    "sd1": "Stable Diffusion 1.x",
+    "sd2": "Stable Diffusion 2.x",
+}
 PICKLES: Final = frozenset({".ckpt", ".pt", ".pth", ".bin", ".pkl"})
 EXPECTED: Final = "expected Stable Diffusion 1.x or 2.x"
 
@@ -124,6 +128,23 @@ def _check_weights(part: Path) -> None:
         raise ModelError(f"{part} has no weights, expected a .safetensors file")
     for path in weights:
         read_header(path)
+
+
+def kind_of(weights: Path) -> tuple[str, str]:
+    """A name for what a folder or file of weights is, and what its UNet predicts as far as told.
+
+    Raises:
+        NotFoundError: it is not there.
+        ModelError: it cannot be read.
+    """
+    if weights.is_file():
+        family, _ = recognise_file(weights)
+        return NAMES[family], "epsilon"
+    width = read_json(weights / "unet" / "config.json").get("cross_attention_dim")
+    known = FAMILIES.get(width) if isinstance(width, int) else None
+    scheduler = read_json(weights / "scheduler" / "scheduler_config.json")
+    name = NAMES[known] if known else "of Stable Diffusion's architecture"
+    return name, str(scheduler.get("prediction_type", "epsilon"))
 
 
 def read_json(path: Path) -> dict[str, Any]:
