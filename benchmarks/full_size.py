@@ -19,7 +19,7 @@ import time
 import wave
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TypeVar
 
 import psutil
 import torch
@@ -35,6 +35,8 @@ from oneshot_server.pipeline.render import latents_to_mels
 from oneshot_server.pipeline.sampling import seeds_to_noise, texts_to_embeddings
 from oneshot_server.pipeline.stable_diffusion.architecture import architecture
 from tests.unit.pipeline.ldm_layout import make_parts, write_file, write_folder
+
+_Result = TypeVar("_Result")
 
 PROMPT = "punchy kick"
 RANK, ALPHA = 8, 4.0
@@ -122,7 +124,7 @@ class Peak:
         self._thread = threading.Thread(target=self._watch)
         self.gib = 0.0
 
-    def __enter__(self) -> "Peak":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -170,7 +172,7 @@ def stages(work: Path, folder: Path) -> None:
     lora(work, model)
 
 
-def timed(stage: str, run: Callable[[], Any]) -> Any:
+def timed(stage: str, run: Callable[[], _Result]) -> _Result:
     before = psutil.Process().memory_info().rss / GIB
     with MemoryPeak() as peak:
         begun = time.perf_counter()
