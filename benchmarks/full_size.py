@@ -103,7 +103,7 @@ def ask(daemon: Live, address: str, *arguments: float | str) -> Path:
     """Send a request; returns the last sound's path when it is done."""
     while daemon.client.receive(0.01) is not None:
         pass
-    daemon.client.send(address, f"{address} {arguments}", *arguments)
+    daemon.client.send(address, str(time.monotonic_ns()), *arguments)
     path = Path()
     while True:
         event = daemon.client.receive(600)

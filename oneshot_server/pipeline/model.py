@@ -103,9 +103,21 @@ def load_model(folder: Path, device: torch.device, plan: DevicePlan = PLAIN) -> 
         parts = _load_folder(weights, dtype)
     for name in ("unet", "text_encoder", "vae"):
         parts[name].eval().requires_grad_(requires_grad=False)
+        _own(parts[name])
     _check_image(card, parts["vae"].config)
     place_parts(parts, device, plan)
     return Model(card=card, words=words, hash=digest, device=device, plan=plan, **parts)
+
+
+def _own(part: torch.nn.Module) -> None:
+    """Copy weights that are mapped from a file into memory of our own.
+
+    If the file is cut or overwritten meanwhile, mapped ones take the process with it. And they
+    begin wherever the file has them: for an address that is no multiple of 64, kernels sum in
+    another order, and the same weights from another file give other last bits.
+    """
+    for tensor in (*part.parameters(), *part.buffers()):
+        tensor.data = tensor.data.clone()
 
 
 def _load_folder(folder: Path, dtype: torch.dtype) -> dict[str, Any]:

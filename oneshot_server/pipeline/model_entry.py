@@ -53,7 +53,7 @@ def add_model(
         ForbiddenError: the folder of models cannot be written.
     """
     path, revision = Path(source).expanduser(), ""
-    own = name or _own_name(source, path)
+    own = _own_name(source, path) if name is None else name
     _check_name(own, models)
     if not path.exists() and is_hub_name(source):
         fetched = fetch_model(source)

@@ -87,9 +87,8 @@ def _fill(
     with torch.device("meta"):
         part = kind.from_config(dict(config))
     converted: Tensors = convert(dict(tensors), config)
-    # Copied: what is mapped from a file would take the process with it if the file were cut.
-    own = {key: tensor.to(dtype, copy=True).contiguous() for key, tensor in converted.items()}
-    part.load_state_dict(own, assign=True)
+    cast = {key: tensor.to(dtype).contiguous() for key, tensor in converted.items()}
+    part.load_state_dict(cast, assign=True)
     return part
 
 

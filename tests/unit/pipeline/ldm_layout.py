@@ -6,15 +6,24 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
 from safetensors.torch import save_file
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from oneshot_server.pipeline.stable_diffusion.architecture import Architecture, clip_tokenizer
+from oneshot_server.pipeline import model_size
+from oneshot_server.pipeline.stable_diffusion import checkpoint, recognise
+from oneshot_server.pipeline.stable_diffusion.architecture import (
+    Architecture,
+    architecture,
+    clip_tokenizer,
+)
+from oneshot_server.pipeline.stable_diffusion.recognise import Family
 
 Tensors = dict[str, torch.Tensor]
 
+TINY_WIDTHS: dict[Family, int] = {"sd1": 32, "sd2": 48}
 UNET_INNER = {
     "norm1": "in_layers.0",
     "conv1": "in_layers.2",
@@ -156,3 +165,27 @@ def _open_clip(state: Tensors) -> Tensors:
             rows = [state[key.replace("q_proj", name)] for name in ("q_proj", "k_proj", "v_proj")]
             found[f"{begin}.attn.in_proj_{match[3]}"] = torch.cat(rows)
     return found
+
+
+def tiny_architecture(family: Family) -> Architecture:
+    """A family's architecture with all its blocks, as narrow as they go."""
+    plan = architecture(family)
+    heads = {"attention_head_dim": 4} if family == "sd1" else {"attention_head_dim": [2, 2, 4, 4]}
+    width = TINY_WIDTHS[family]
+    unet = {"block_out_channels": [32, 32, 64, 64], "cross_attention_dim": width, "sample_size": 8}
+    text = {"hidden_size": width, "intermediate_size": 64, "num_hidden_layers": 2}
+    return Architecture(
+        unet=plan.unet | unet | heads,
+        vae=plan.vae | {"block_out_channels": [32, 32, 32, 32]},
+        text_encoder=plan.text_encoder | text | {"num_attention_heads": 2},
+        scheduler=plan.scheduler,
+        pad_token=plan.pad_token,
+    )
+
+
+@pytest.fixture
+def tiny_families(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let files of the tiny architectures pass for files of the real ones."""
+    monkeypatch.setattr(recognise, "FAMILIES", {width: f for f, width in TINY_WIDTHS.items()})
+    for module in (checkpoint, model_size):
+        monkeypatch.setattr(module, "architecture", tiny_architecture)
