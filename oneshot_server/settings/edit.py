@@ -39,8 +39,8 @@ def with_value(text: str, section: str, key: str, value: str, *, path: Path) -> 
 
 
 def _edited(lines: list[str], section: str, key: str, line: str) -> list[str]:
-    heads = [number for number, text in enumerate(lines) if re.match(r"\s*\[", text)]
-    wanted = rf"\s*\[\s*{re.escape(section)}\s*\]\s*(#.*)?"
+    heads = [number for number, text in enumerate(lines) if re.match(r"[\s\ufeff]*\[", text)]
+    wanted = rf"[\s\ufeff]*\[\s*{re.escape(section)}\s*\]\s*(#.*)?"
     begin = next((number for number in heads if re.fullmatch(wanted, lines[number])), None)
     if begin is None:
         while lines and not lines[-1].strip():
