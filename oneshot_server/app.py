@@ -17,7 +17,7 @@ from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.engine.model_switch import ModelSwitch
 from oneshot_server.engine.supervisor import Supervisor
-from oneshot_server.errors import EngineFailedError
+from oneshot_server.errors import EngineFailedError, NotFoundError
 from oneshot_server.jobs.blend import Blend
 from oneshot_server.jobs.core import OneshotCore
 from oneshot_server.jobs.event_bus import EventBus
@@ -136,8 +136,9 @@ async def running_daemon(
         bus.subscribe(lambda _event: trainings.give_way(wanted=queue.waited_for))
 
         def train_on(name: str) -> None:
-            folder = find_named_model(name, home.models)
-            trainings.workshop = replace(trainings.workshop, model=folder)
+            with suppress(NotFoundError):  # taken away meanwhile: a training will say so
+                folder = find_named_model(name, home.models)
+                trainings.workshop = replace(trainings.workshop, model=folder)
 
         models = ModelChanges(
             engines=engine,

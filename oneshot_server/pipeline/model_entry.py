@@ -65,7 +65,7 @@ def add_model(
             raise BadArgumentsError(
                 f"--prediction is for a file: {path / 'scheduler'} says it for a folder"
             )
-    elif path.suffix and path.exists():
+    elif path.is_file():
         from oneshot_server.pipeline.stable_diffusion.prediction import file_prediction
 
         recognise_file(path)
