@@ -46,13 +46,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()))
+    parser.add_argument("--precision", default="fp32", help="of the daemon's engine")
     parser.add_argument("--only", choices=["osc", "stages"])
     arguments = parser.parse_args()
     work = Path(tempfile.mkdtemp(prefix="oneshot-full-size-", dir=arguments.work))
     try:
         folder, file = write_both(work)
         if arguments.only != "stages":
-            by_osc(folder, file, arguments.steps)
+            by_osc(folder, file, arguments.steps, arguments.precision)
         if arguments.only != "osc":
             stages(work, folder)
     finally:
@@ -70,8 +71,8 @@ def write_both(work: Path) -> tuple[Path, Path]:
     return folder, file
 
 
-def by_osc(folder: Path, file: Path, steps: int) -> None:
-    with live() as daemon:
+def by_osc(folder: Path, file: Path, steps: int, precision: str) -> None:
+    with live(config=f'[engine]\nprecision = "{precision}"\n') as daemon:
         until_state(daemon.client, "ready")
         home = ["--home", str(daemon.home)]
         for source, name in ((folder, "sd15-folder"), (file, "sd15-file")):
@@ -85,7 +86,7 @@ def by_osc(folder: Path, file: Path, steps: int) -> None:
                 loaded = time.perf_counter() - begun
                 path = ask(daemon, "/oneshot/generate", PROMPT, "seed", 7, "steps", steps)
             print(
-                f"{name}: loaded in {loaded:.0f} s, rendered in "
+                f"{name} in {precision}: loaded in {loaded:.0f} s, rendered in "
                 f"{time.perf_counter() - begun - loaded:.0f} s with {steps} guided steps; "
                 f"engines' peak {peak.gib:.2f} GiB"
             )

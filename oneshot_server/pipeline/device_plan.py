@@ -16,8 +16,7 @@ GIB: Final = 1024**3
 LARGE_PARAMETERS: Final = 200_000_000
 """Below this, half precision saves nothing worth a difference in the sound."""
 BF16_GAIN: Final = 1.5
-"""So much faster must bf16 be on a CPU: a processor with units for it is faster by more, one
-without is slower, so the choice is the same at every start."""
+"""So much faster must bf16 be on a CPU to be worth its coarse numbers."""
 RESERVE_BYTES: Final = GIB // 2
 """For kernels' workspaces, fragments, and the LoRAs' products."""
 UNET_MAPS: Final = 30
