@@ -104,10 +104,9 @@ class Loaded:
                 raise
             free_memory(self._device)
             first = (str(error).splitlines() or ["out of memory"])[0]
-            size = len(job.request.replay.seeds) if job.request.replay else self._max_batch
             raise OutOfMemoryError(
-                f"out of memory on {self._device}: {first}. Up to {size} sounds were rendered "
-                "together: a smaller engine.max_batch needs less"
+                f"out of memory on {self._device}: {first}. Up to {self._max_batch} sounds are "
+                "rendered together: a smaller engine.max_batch needs less"
             ) from None
 
     def _plan(self, precision: Setting) -> DevicePlan:

@@ -142,6 +142,7 @@ class ModelSwitch:
         self._command = tuple(command)
         beside.command = command  # should it die, it is alone when it begins again
         beside.report_to(self._told)
+        self._told.engine_ready()
         await asyncio.shield(old.stop())
 
     async def _load_alone(self, command: Sequence[str]) -> None:
@@ -156,6 +157,8 @@ class ModelSwitch:
             raise
         self._command = tuple(command)
         self._engine.report_to(self._told)
+        self._alone = False
+        self._told.engine_ready()
 
     async def _load(self, command: Sequence[str]) -> Supervisor:
         """An engine that is ready.

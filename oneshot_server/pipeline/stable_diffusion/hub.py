@@ -75,9 +75,7 @@ def fetch_model(name: str) -> HubModel:
         raise NotFoundError(f"{repo} has no revision {revision}") from None
     except RepositoryNotFoundError:
         raise NotFoundError(f"the hub has no model {repo}: is it written right?") from None
-    except (HfHubHTTPError, OSError) as error:
-        return _from_cache(repo, revision, error)
-    except Exception as error:  # noqa: BLE001 - its HTTP library's errors, which has changed before
+    except Exception as error:  # noqa: BLE001 - its HTTP library's own, which has changed before
         return _from_cache(repo, revision, error)
     files = [str(file.rfilename) for file in found.siblings or ()]
     _check_files(repo, files)
