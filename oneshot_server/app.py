@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,12 +15,14 @@ from oneshot_server import __version__
 from oneshot_server.domain.events import Cancelled, Done, EngineState, Failed, JobEvent
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.requests import GenerateRequest
+from oneshot_server.engine.model_switch import ModelSwitch
 from oneshot_server.engine.supervisor import Supervisor
-from oneshot_server.errors import EngineFailedError
+from oneshot_server.errors import EngineFailedError, NotFoundError
 from oneshot_server.jobs.blend import Blend
 from oneshot_server.jobs.core import OneshotCore
 from oneshot_server.jobs.event_bus import EventBus
 from oneshot_server.jobs.journal import Journal
+from oneshot_server.jobs.model_changes import ModelChanges
 from oneshot_server.jobs.queue import JobQueue
 from oneshot_server.library.database import open_database
 from oneshot_server.library.dataset_folder import dataset_path
@@ -29,7 +31,7 @@ from oneshot_server.library.home import Home
 from oneshot_server.library.lora_store import LoraStore
 from oneshot_server.library.samples_folder import SamplesFolder
 from oneshot_server.log import start_log, stop_log
-from oneshot_server.pipeline.model_folder import find_model
+from oneshot_server.pipeline.model_folder import find_model, find_named_model
 from oneshot_server.settings import EngineSettings, Settings
 from oneshot_server.training.journal import TrainingJournal
 from oneshot_server.training.runs import TrainingRuns
@@ -53,22 +55,19 @@ class Daemon:
     """
 
     core: OneshotCore
-    engine: Supervisor
+    engine: ModelSwitch
     osc: OscServer
     samples: Path
 
 
-def engine_command(settings: EngineSettings, home: Home) -> list[str]:
-    """The command line of the engine process.
-
-    Raises:
-        NotFoundError: no such model.
-    """
+def engine_command(settings: EngineSettings, home: Home, model: Path) -> list[str]:
+    """The command line of the engine process for the model in a folder."""
     return [
         *(sys.executable, "-m", "oneshot_server.engine"),
-        *("--model", str(find_model(settings.model, home.models))),
+        *("--model", str(model)),
         *("--loras", str(home.loras)),
         *("--device", settings.device),
+        *("--precision", settings.precision),
         *("--threads", str(settings.threads)),
         *("--max-batch", str(settings.max_batch)),
     ]
@@ -91,8 +90,14 @@ async def running_daemon(
         NotFoundError: no such model.
     """
     home.create()
-    if command is None:
-        command = engine_command(settings.engine, home)
+    model = find_model(settings.engine.model, home.models)
+
+    def command_of(name: str) -> Sequence[str]:
+        folder = find_named_model(name, home.models)
+        if command is not None:
+            return [*command, "--model", name]
+        return engine_command(settings.engine, home, folder)
+
     async with AsyncExitStack() as stack:
         stack.enter_context(home.lock((settings.osc.host, settings.osc.port)))
         stack.callback(stop_log, start_log(home.logs, settings.log))
@@ -102,10 +107,13 @@ async def running_daemon(
         samples = SamplesFolder(home.samples_folder(settings.samples.folder))
         samples.sweep()
         journal, bus = Journal(connection), EventBus()
-        engine = Supervisor(
-            command,
-            finish=lambda request: settings.samples.finish_options(request.seconds),
-            subtype=settings.samples.subtype,
+        engine = ModelSwitch(
+            lambda command: Supervisor(
+                command,
+                finish=lambda request: settings.samples.finish_options(request.seconds),
+                subtype=settings.samples.subtype,
+            ),
+            engine_command(settings.engine, home, model) if command is None else command,
         )
         queue = JobQueue(
             renderer=engine,
@@ -118,7 +126,7 @@ async def running_daemon(
         trainings = TrainingRuns(
             workshop=Workshop(
                 settings=settings,
-                model=find_model(settings.engine.model, home.models),
+                model=model,
                 loras=loras,
                 folder=lambda name: dataset_path(home.datasets, name),
             ),
@@ -126,9 +134,23 @@ async def running_daemon(
             emit=bus.emit,
         )
         bus.subscribe(lambda _event: trainings.give_way(wanted=queue.waited_for))
+
+        def train_on(name: str) -> None:
+            with suppress(NotFoundError):  # taken away meanwhile: a training will say so
+                folder = find_named_model(name, home.models)
+                trainings.workshop = replace(trainings.workshop, model=folder)
+
+        models = ModelChanges(
+            engines=engine,
+            command=command_of,
+            emit=bus.emit,
+            changed=train_on,
+            name=settings.engine.model,
+        )
         core = OneshotCore(
             queue=queue,
             trainings=trainings,
+            models=models,
             loras=loras,
             blend=Blend(connection, loras),
             journal=journal,
@@ -146,6 +168,7 @@ async def running_daemon(
         stack.callback(osc.stop)
         engine.start(queue)
         stack.push_async_callback(engine.stop)
+        stack.push_async_callback(models.stop)
         # Before the engine and the socket go, so that every client still hears of its jobs' end.
         stack.callback(queue.shut_down)
         queue.restore(journal.unfinished())
@@ -261,7 +284,8 @@ async def render_locally(
         EngineFailedError: the engine gave up.
     """
     if command is None:
-        command = engine_command(settings.engine, home)
+        model = find_model(settings.engine.model, home.models)
+        command = engine_command(settings.engine, home, model)
     ended, listen = _until_the_end(on_event)
     bus = EventBus()
     bus.subscribe(listen)
@@ -278,7 +302,7 @@ async def render_locally(
             bus=bus,
             limit=1,
         )
-        queue.submit(Blend(connection, LoraStore(home.loras)).resolve(request))
+        queue.submit(Blend(connection, LoraStore(home.loras)).resolve(request).request)
         engine.start(queue)
         try:
             await ended

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from oneshot_server import __version__
-from oneshot_server.cli import doctor, image, info, osc, picture, render, serve, train
+from oneshot_server.cli import doctor, image, info, model, osc, picture, render, serve, train
 from oneshot_server.cli.group import OneshotGroup, make_streams_tolerant
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(image.app, name="image")
+app.add_typer(model.app, name="model")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so

@@ -63,6 +63,7 @@ class JobRenderer:
         self._render = render
         self._platform = (
             f"torch {torch.__version__}, {model.device.type}, {torch.get_num_threads()} threads"
+            f"{', ' * bool(model.plan.label)}{model.plan.label}"
         )
 
     def run(self, job: Render, send: Send, stop_if_cancelled: Callable[[], None]) -> None:

@@ -80,6 +80,10 @@ class EngineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         str,
         Meta(min_length=1, max_length=40, description='"auto", "cpu", "cuda", "cuda:1" or "mps"'),
     ] = "auto"
+    precision: Annotated[
+        Literal["auto", "fp32", "fp16", "bf16"],
+        Meta(description='of large models; "auto" is fp16 on a GPU, on a CPU what is faster'),
+    ] = "auto"
     threads: Annotated[
         int, Meta(ge=0, le=256, description="CPU threads; 0 leaves the choice to torch")
     ] = 0

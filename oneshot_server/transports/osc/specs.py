@@ -213,9 +213,8 @@ REQUESTS: Final[Mapping[str, Request]] = {
         Request(
             address="/oneshot/model",
             arguments=(ID, _text("name", "a model")),
-            answer="/oneshot/accepted id job → /oneshot/done",
-            help="change the base model",
-            built=False,
+            answer="/oneshot/accepted id job → /oneshot/progress → /oneshot/done job 0 ms",
+            help="load another model in the background and render with it until the daemon ends",
         ),
         Request(
             address="/oneshot/star",

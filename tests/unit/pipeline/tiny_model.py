@@ -25,8 +25,13 @@ PROFILE = MelProfile(
 )
 
 
-def write_tiny_model(folder: Path, *, nan: bool = False, name: str = "tiny", seed: int = 1) -> Path:
-    """Write the folder; with ``nan`` its UNet answers nothing but NaN."""
+def write_tiny_model(
+    folder: Path, *, nan: bool = False, overflow: bool = False, name: str = "tiny", seed: int = 1
+) -> Path:
+    """Write the folder; with ``nan`` its UNet answers nothing but NaN.
+
+    With ``overflow`` its numbers are too large for half precision in the middle of the UNet.
+    """
     torch.manual_seed(seed)
     folder.mkdir(parents=True)
     unet = UNet2DConditionModel(
@@ -42,6 +47,9 @@ def write_tiny_model(folder: Path, *, nan: bool = False, name: str = "tiny", see
     )
     if nan:
         unet.conv_out.weight.data.fill_(float("nan"))
+    if overflow:
+        unet.conv_in.weight.data.mul_(1e5)
+        unet.conv_in.bias.data.mul_(1e5)
     unet.save_pretrained(folder / "unet")
     AutoencoderKL(
         in_channels=3,
