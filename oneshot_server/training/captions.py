@@ -59,8 +59,7 @@ def draw_caption(caption: Caption, words: Words | None, draw: random.Random) -> 
     if chance < EMPTY_SHARE + BARE_SHARE:
         return caption.kind
     if chance < EMPTY_SHARE + BARE_SHARE + COMPLETED_SHARE:
-        # Half from the kind alone: the rest of the caption is often the folder's name, which
-        # nobody repeats beside the LoRA's.
+        # Half from the kind alone, which is what a producer types beside the LoRA's name.
         said = (caption.kind,) if seed % 2 else caption.words
         return " ".join(complete(said, words, seed=seed))
     return caption.text

@@ -21,6 +21,7 @@ from oneshot_server.pipeline.lora_blend import LoraBlender
 from oneshot_server.pipeline.lora_file import read_lora
 from oneshot_server.pipeline.model import Model, choose_device, load_model
 from oneshot_server.pipeline.nearest import write_training_sounds
+from oneshot_server.pipeline.prompt import with_captions
 from oneshot_server.training.adapter import adapter_to_bytes
 from oneshot_server.training.auditions import choose_captions, write_auditions
 from oneshot_server.training.captions import Embeddings, read_caption
@@ -159,6 +160,7 @@ class _Run:
             material=Material(
                 latents=tuple(sound.encoded.latents for sound in prepared.training),
                 captions=tuple(read_caption(s.file.caption, model) for s in prepared.training),
+                words=model.words and with_captions(model.words, self._texts(prepared.used)),
                 prior=prior,
             ),
             schedule=schedule,
@@ -268,6 +270,7 @@ class _Run:
             seed=plan.seed,
             figures=figures,
             software=f"oneshot-server {__version__}",
+            captions=tuple(self._texts(prepared.used)),
         )
 
 

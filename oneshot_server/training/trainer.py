@@ -24,7 +24,7 @@ WARM_UP_STEPS: Final = 10
 LAST_RATE: Final = 0.05  # share of the learning rate at the last step
 LONGEST_MEMORY: Final = 0.98  # of the moving average, per step
 VALIDATIONS: Final = 8  # in a whole training
-PATIENCE: Final = 3  # validations without a better one before it stops
+PATIENCE: Final = 4  # validations without a better one before it stops
 CHECKPOINTS: Final = 12
 MOST_CHECKPOINT_STEPS: Final = 200
 LONGEST_GRADIENT: Final = 1.0
@@ -209,9 +209,7 @@ class Trainer:
         turn, row = divmod(step, ROWS)
         mine = slice(self.accelerator.process_index, None, self.accelerator.num_processes)
         if self._current is None or self._current.cycle != cycle:
-            noised = draw_sounds(
-                self.material, self.plan, self.schedule, self.model.words, cycle
-            ).columns(mine)
+            noised = draw_sounds(self.material, self.plan, self.schedule, cycle).columns(mine)
             self._current = _Drawn(cycle=cycle, noised=noised, kept=self._keep(noised))
         return self._current, row_order(self.plan, cycle, turn)[row, mine]
 
