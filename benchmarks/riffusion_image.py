@@ -19,6 +19,7 @@ from msgspec import structs
 from PIL import Image
 
 from benchmarks.inversion import errors
+from oneshot_server.cli.image import PATIENT_ITERATIONS
 from oneshot_server.dsp.image import image_to_mel
 from oneshot_server.dsp.inversion import mel_to_waveform
 from oneshot_server.library.spectrogram_png import read_spectrogram
@@ -56,7 +57,10 @@ def ours(path: Path) -> torch.Tensor:
     assert image.profile == find_profile("riffusion", path.parent)
     profile = structs.replace(image.profile, frames=image.levels.shape[2])
     return mel_to_waveform(
-        image_to_mel(torch.from_numpy(image.levels)[None] * 2.0 - 1.0, profile), profile
+        image_to_mel(torch.from_numpy(image.levels)[None] * 2.0 - 1.0, profile),
+        profile,
+        griffin_lim_iterations=PATIENT_ITERATIONS,
+        whole_fft=True,
     )[0]
 
 

@@ -11,6 +11,7 @@ import resource
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -156,7 +157,7 @@ def main() -> None:
         )
         print(f"{moved} of {len(start)} matrices moved")
         # What is listened to between steps is not part of a step.
-        foretold = need.total - max(0, need.listening - need.activations)
+        foretold = replace(need, listening=0).total
         print(
             f"peak memory {peak_bytes() / 1e9:.2f} GB, foretold {foretold / 1e9:.2f} GB "
             f"({foretold / peak_bytes():.2f} x); before the step {resident / 1e9:.2f} GB "

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from oneshot_server.domain.mel_profile import MelProfile
     from oneshot_server.library.home import Home
 
+PATIENT_ITERATIONS: Final = 32
 DEFAULT_PROFILE: Final = "sd15-oneshot"
 
 app = typer.Typer(
@@ -64,7 +65,13 @@ def to_wav(
     silence = 1.0 if fitted.image_inverted else 0.0
     levels = silence + (image.levels - silence) * image.opacity
     painted = torch.from_numpy(levels)[None] * 2.0 - 1.0
-    waveform = mel_to_waveform(image_to_mel(painted, fitted), fitted)[0]
+    # Nobody waits on stage for this one: as good as it gets.
+    waveform = mel_to_waveform(
+        image_to_mel(painted, fitted),
+        fitted,
+        griffin_lim_iterations=PATIENT_ITERATIONS,
+        whole_fft=True,
+    )[0]
     if not float(waveform.abs().amax()) > 0.0:
         raise BadArgumentsError(
             f"{file}: silent, read as {fitted.name}; is --profile the right one?"

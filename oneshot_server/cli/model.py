@@ -90,7 +90,8 @@ def list_models(*, json: JsonOption = False, home: HomeOption = None) -> None:
 
     place = resolve_home(home)
     used = load_settings(place.config).engine.model
-    table = make_table("model", "kind", "mel profile", "weights")
+    table = make_table("model", "kind", "mel profile")
+    table.add_column("weights", overflow="fold")  # a path is of use only whole
     for name in model_names(place.models):
         try:
             about = describe(name, place.models)

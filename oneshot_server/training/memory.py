@@ -24,6 +24,10 @@ UNITS: Final = ("ResnetBlock2D", "BasicTransformerBlock")
 DECODED_CHANNELS: Final = 4
 """How many of an autoencoder's widest full-size layers are in memory at once while it decodes."""
 
+BACKWARD: Final = 2.4
+"""A step's memory over what the forward pass keeps: gradients, and the kernels' own room. Measured
+with Stable Diffusion 1.5 on a CPU by ``benchmarks.sd_training``; other devices differ."""
+
 RUNTIME_BYTES: Final = 600_000_000  # Python, torch, its kernels and the files that are being read
 ADAM_BYTES: Final = {"adamw": 8, "adamw8bit": 2}
 
@@ -48,7 +52,7 @@ class MemoryNeed:
     Attributes:
         weights: of the model.
         adapter: of the LoRA, its gradients and the optimiser's state.
-        activations: of the sounds that are trained on at once.
+        activations: that the forward pass keeps of the sounds that are trained on at once.
         listening: to render sounds in between and decode them.
     """
 
@@ -60,7 +64,7 @@ class MemoryNeed:
     @property
     def total(self) -> int:
         """At the worst moment."""
-        working = max(self.activations, self.listening)
+        working = max(round(BACKWARD * self.activations), self.listening)
         return RUNTIME_BYTES + self.weights + self.adapter + working
 
 

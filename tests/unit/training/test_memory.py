@@ -95,7 +95,9 @@ def large(tiny, monkeypatch):
     """The tiny model, taken for a large one."""
     monkeypatch.setattr(fitting, "LARGE", 1000)
     monkeypatch.setattr(
-        fitting, "count_activations", lambda *_: Activations(whole=2 * 10**9, checkpointed=10**8)
+        fitting,
+        "count_activations",
+        lambda *_: Activations(whole=8 * 10**8, checkpointed=5 * 10**7),
     )
     return tiny
 
