@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -25,6 +25,7 @@ from oneshot_server.pipeline.nearest import (
     nearest,
     read_training_sounds,
 )
+from oneshot_server.pipeline.prompt import with_captions
 
 MOST_FILES: Final = 8
 MOST_FILE_BYTES: Final = 512 * 1024**2
@@ -76,12 +77,20 @@ class AppliedLoras:
         training: LoRAs' names and the sounds that they were trained on, as far as known.
         remarks: for the producer.
         sampling: how they want to be sampled.
+        captions: of the sounds that those with a weight above 0 were trained on.
     """
 
     hashes: tuple[str, ...] = ()
     training: tuple[tuple[str, TrainingSounds], ...] = ()
     remarks: tuple[str, ...] = ()
     sampling: tuple[LoraSampling, ...] = ()
+    captions: tuple[str, ...] = ()
+
+    def told(self, model: Model) -> Model:
+        """The model with its vocabulary as the LoRAs have it: how their sounds were called."""
+        if model.words is None or not self.captions:
+            return model
+        return replace(model, words=with_captions(model.words, self.captions))
 
     def nearest(self, waveform: torch.Tensor, profile: MelProfile) -> Nearest | None:
         """How near a sound is to the training sounds; ``None`` if none are known.
@@ -128,6 +137,7 @@ class JobLoras:
             ModelError: it cannot be used with this model; the base alone is in the model then.
         """
         try:
+            cards = [self._card(lora) for lora in loras]
             files = [self._file(lora) for lora in loras]
             self._blender.apply(
                 [(file, lora.weight) for file, lora in zip(files, loras, strict=True)]
@@ -138,9 +148,12 @@ class JobLoras:
         training: list[tuple[str, TrainingSounds]] = []
         remarks: list[str] = []
         sampling: list[LoraSampling] = []
-        for lora, file in zip(loras, files, strict=True):
+        captions: list[str] = []
+        for lora, file, card in zip(loras, files, cards, strict=True):
             if lora.weight == 0.0:
                 continue
+            if card is not None and lora.weight > 0.0:
+                captions.extend(card.captions)
             try:
                 sampling.append(read_lora_sampling(file.path, file.metadata))
             except ModelError as error:
@@ -157,9 +170,10 @@ class JobLoras:
             training=tuple(training),
             remarks=tuple(remarks),
             sampling=tuple(sampling),
+            captions=tuple(captions),
         )
 
-    def _file(self, lora: LoraWeight) -> LoraFile:
+    def _card(self, lora: LoraWeight) -> LoraCard | None:
         if self._versions is None:
             raise NotFoundError(f'no LoRA is named "{lora.name}": there is no folder of LoRAs')
         if lora.version is None:
@@ -167,6 +181,11 @@ class JobLoras:
         card = self._versions.card(lora.name, lora.version)
         if card is not None:
             check_card(card, self._model)
+        return card
+
+    def _file(self, lora: LoraWeight) -> LoraFile:
+        assert self._versions is not None, "checked with the card"
+        assert lora.version is not None, "checked with the card"
         return self._files.get(self._versions.adapter(lora.name, lora.version))
 
 

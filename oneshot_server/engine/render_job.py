@@ -104,7 +104,7 @@ class JobRenderer:
                 request.prompt,
                 request.negative,
                 [slot.seed for slot in batch],
-                self._model,
+                applied.told(self._model),
                 steps=sampling.steps,
                 guidance=sampling.guidance,
                 on_step=on_step,

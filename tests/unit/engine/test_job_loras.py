@@ -24,6 +24,7 @@ from oneshot_server.pipeline.lora_file import read_lora
 from oneshot_server.pipeline.model import Model, load_model
 from oneshot_server.pipeline.nearest import TRAINING_SOUNDS_FILE, image_features
 from oneshot_server.pipeline.nearest import write_training_sounds as write_sounds
+from oneshot_server.pipeline.prompt import Words, complete
 from oneshot_server.pipeline.render import Sounds
 from tests.unit.pipeline.lora_files import CONV, PROJ, TO_Q, bits, unet_output, write_lora
 from tests.unit.pipeline.tiny_model import PROFILE, write_tiny_model
@@ -270,6 +271,23 @@ def test_a_sound_of_its_own_carries_its_distance_and_no_notice(model, versions):
     assert recipe.nearest_db > 2.0
     assert not recipe.near_copy
     assert not [message for message in sent if isinstance(message, Told)]
+
+
+def test_a_bare_prompt_is_filled_in_as_the_loras_sounds_were_called(model, versions):
+    words = Words(classes=("kick",), phrases={}, exclusive=(), captions={"kick": (("acoustic",),)})
+    starter = replace(model, words=words)
+    versions.cards["my kicks", 1] = card(starter, "my kicks", captions=("kick hard", "deep kick"))
+    loras = JobLoras(starter, versions)
+
+    def told(weight: float) -> set[tuple[str, ...]]:
+        applied = loras.apply((LoraWeight(name="my kicks", weight=weight, version=1),))
+        words = applied.told(starter).words
+        assert words is not None
+        return {complete(("kick",), words, seed=seed) for seed in range(20)}
+
+    assert told(0.5) == {("kick", "hard"), ("kick", "deep")}
+    assert told(0.0) == told(-1.0) == {("kick", "acoustic")}
+    assert loras.apply(()).told(starter) is starter
 
 
 def test_a_lora_that_weighs_nothing_is_not_compared_with(model, versions):
