@@ -33,9 +33,15 @@ class NoticeCode(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """The job is in the journal and will end with exactly one terminal event."""
+    """The job is in the journal and will end with exactly one terminal event.
+
+    Attributes:
+        job: its id.
+        pad: the pad that was hit, 0 to 63; ``None`` for any other job.
+    """
 
     job: JobId
+    pad: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from oneshot_server.domain.events import (
     SamplePublished,
 )
 from oneshot_server.domain.lora_card import LoraCard
+from oneshot_server.domain.pads import Pad, Value
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.errors import BadArgumentsError, ForbiddenError, NotInThisVersionError
 from oneshot_server.jobs.blend import Blend, Versions
@@ -126,6 +127,35 @@ class OneshotCore:
         """Cancel a job; see ``domain.core.Core``."""
         if not self._trainings.cancel(job):
             self._queue.cancel(job)
+
+    def trigger_pad(self, pad: int, velocity: float) -> JobId:  # noqa: ARG002 - to come
+        """Hit a pad; see ``domain.core.Core``."""
+        raise NotInThisVersionError("pads")
+
+    def pad(self, number: int) -> Pad:  # noqa: ARG002 - to come
+        """What a pad plays; see ``domain.core.Core``."""
+        return Pad()
+
+    def set_pad(self, number: int, key: str, value: Value) -> None:  # noqa: ARG002 - to come
+        """Change a pad; see ``domain.core.Core``."""
+        raise NotInThisVersionError("pads")
+
+    @property
+    def kit(self) -> str:
+        """The kit; see ``domain.core.Core``."""
+        return ""
+
+    def load_kit(self, name: str, bank: int | None = None) -> None:  # noqa: ARG002 - to come
+        """Load a kit; see ``domain.core.Core``."""
+        raise NotInThisVersionError("kits")
+
+    def save_kit(self, name: str) -> None:  # noqa: ARG002 - to come
+        """Save a kit; see ``domain.core.Core``."""
+        raise NotInThisVersionError("kits")
+
+    def rename_kit(self, name: str, new_name: str) -> None:  # noqa: ARG002 - to come
+        """Rename a kit; see ``domain.core.Core``."""
+        raise NotInThisVersionError("kits")
 
     def status(self) -> Status:
         """What the daemon is doing; see ``domain.core.Core``."""
