@@ -34,6 +34,7 @@ from oneshot_server.settings import EngineSettings, Settings
 from oneshot_server.training.journal import TrainingJournal
 from oneshot_server.training.runs import TrainingRuns
 from oneshot_server.training.workshop import Workshop
+from oneshot_server.transports.midi.transport import MidiTransport
 from oneshot_server.transports.osc.server import OscServer, start_osc_server
 
 log = structlog.get_logger(__name__)
@@ -49,12 +50,14 @@ class Daemon:
         core: takes requests.
         engine: renders them.
         osc: listens.
+        midi: listens too, where there is MIDI.
         samples: where the sounds appear.
     """
 
     core: OneshotCore
     engine: Supervisor
     osc: OscServer
+    midi: MidiTransport
     samples: Path
 
 
@@ -88,7 +91,8 @@ async def running_daemon(
     Raises:
         AlreadyRunningError: the home or the port is taken.
         ForbiddenError: the home cannot be written.
-        NotFoundError: no such model.
+        NotFoundError: no such model or MIDI map.
+        SettingsError: the MIDI map cannot be understood.
     """
     home.create()
     if command is None:
@@ -136,8 +140,10 @@ async def running_daemon(
             bus=bus,
             folders={"datasets": home.datasets, "models": home.models},
         )
+        midi = MidiTransport(core, settings.midi, home.midi)
         osc = await start_osc_server(
             core,
+            midi,
             settings.osc.host,
             settings.osc.port,
             version=__version__,
@@ -150,6 +156,8 @@ async def running_daemon(
         stack.callback(queue.shut_down)
         queue.restore(journal.unfinished())
         trainings.give_way(wanted=queue.waited_for)
+        midi.start()
+        stack.push_async_callback(midi.stop)
         trainings.start()
         stack.push_async_callback(trainings.stop)
         if settings.training.automatic:
@@ -162,7 +170,7 @@ async def running_daemon(
             watch.start()
             stack.callback(watch.stop)
         log.info("daemon started", version=__version__, port=osc.port, samples=str(samples.folder))
-        yield Daemon(core=core, engine=engine, osc=osc, samples=samples.folder)
+        yield Daemon(core=core, engine=engine, osc=osc, midi=midi, samples=samples.folder)
         log.info("daemon stops")
 
 

@@ -43,6 +43,11 @@ class Home:
         return self.root / "loras"
 
     @property
+    def midi(self) -> Path:
+        """MIDI maps, one's own and what was learned."""
+        return self.root / "midi"
+
+    @property
     def config(self) -> Path:
         """The settings."""
         return self.root / "config.toml"
@@ -75,6 +80,7 @@ class Home:
         try:
             for folder in (self.root, self.samples, self.datasets, self.models, self.loras):
                 folder.mkdir(parents=True, exist_ok=True)
+            self.midi.mkdir(exist_ok=True)
             self.logs.mkdir(exist_ok=True)
             if not self.config.exists():
                 with self.config.open("x", encoding="utf-8") as file:

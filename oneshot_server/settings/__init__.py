@@ -1,12 +1,13 @@
 """``config.toml`` as typed settings; the only reader of the environment."""
 
 from oneshot_server.settings.default_file import default_toml
-from oneshot_server.settings.environment import home_from_environment
+from oneshot_server.settings.environment import home_from_environment, jack_server_from_environment
 from oneshot_server.settings.reader import load_settings, override
 from oneshot_server.settings.values import (
     EngineSettings,
     JobsSettings,
     LogSettings,
+    MidiSettings,
     OscSettings,
     SamplesSettings,
     Settings,
@@ -17,12 +18,14 @@ __all__ = [
     "EngineSettings",
     "JobsSettings",
     "LogSettings",
+    "MidiSettings",
     "OscSettings",
     "SamplesSettings",
     "Settings",
     "TrainingSettings",
     "default_toml",
     "home_from_environment",
+    "jack_server_from_environment",
     "load_settings",
     "override",
 ]

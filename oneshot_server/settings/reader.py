@@ -1,18 +1,13 @@
 """Read ``config.toml``; every complaint names file, key, value and what is expected."""
 
-import re
-import tomllib
 from pathlib import Path
-from typing import Any, Final
 
 import msgspec
 
 from oneshot_server.errors import SettingsError
 from oneshot_server.settings.keys import Key, as_toml, keys_of, sections_of
+from oneshot_server.settings.toml_file import parse_toml, read_toml_text
 from oneshot_server.settings.values import Settings
-
-LARGEST_BYTES: Final = 1_000_000
-_LINE = re.compile(r"line (\d+)")
 
 
 def load_settings(path: Path) -> Settings:
@@ -22,7 +17,7 @@ def load_settings(path: Path) -> Settings:
         SettingsError: the file cannot be read, is no TOML, or says what is not understood.
     """
     sections = sections_of(Settings)
-    given = _read_toml(path)
+    given = parse_toml(read_toml_text(path), path)
     checked: dict[str, msgspec.Struct] = {}
     for name, values in given.items():
         if name not in sections:
@@ -72,28 +67,3 @@ def _convert(where: str, key: Key, value: object) -> object:
         return msgspec.convert(value, key.type)
     except msgspec.ValidationError:
         raise SettingsError(f"{where} = {as_toml(value)}, expected {key.expected}") from None
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            text = file.read(LARGEST_BYTES + 1)
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
-    if len(text) > LARGEST_BYTES:
-        raise SettingsError(f"{path}: more than {LARGEST_BYTES} bytes, expected settings")
-    try:
-        return tomllib.loads(text.decode("utf-8-sig").replace("\r\n", "\n"))
-    except UnicodeDecodeError as error:
-        line = text.count(b"\n", 0, error.start) + 1
-        raise SettingsError(f"{path}: line {line}: expected text in UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        # "(at end of document)" has no line: what is missing there began on the last line.
-        found = _LINE.search(str(error))
-        line = int(found[1]) if found else text.rstrip().count(b"\n") + 1
-        what = re.sub(r" \(at .*\)$", "", str(error))
-        raise SettingsError(f"{path}: line {line}: {what}") from None
-    except RecursionError:
-        raise SettingsError(f"{path}: nested too deeply, expected settings") from None

@@ -133,6 +133,57 @@ class TrainingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = ""
 
 
+Patterns = tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...]
+
+
+class MidiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Controllers, clocks and lights; a machine without MIDI is played by OSC."""
+
+    enabled: Annotated[bool, Meta(description="listen to MIDI")] = True
+    backend: Annotated[
+        Literal["auto", "alsa", "jack", "coremidi", "winmm"],
+        Meta(description="the system's MIDI; auto takes the first that is there"),
+    ] = "auto"
+    inputs: Annotated[
+        Patterns,
+        Meta(max_length=32, description='ports to listen to, by name or with * as in "nano*"'),
+    ] = ("*",)
+    ignored: Annotated[
+        Patterns, Meta(max_length=32, description="ports that are never listened to")
+    ] = ("Midi Through*",)
+    virtual: Annotated[
+        bool, Meta(description="be a port that others can send to, where the system has that")
+    ] = True
+    channel: Annotated[
+        Annotated[int, Meta(ge=1, le=16)] | Literal["omni"],
+        Meta(description="channel to listen to; omni is all"),
+    ] = "omni"
+    map: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=100,
+            description="what moves what: the name of a file in midi, or of one that is built in",
+        ),
+    ] = "default"
+    quantise: Annotated[
+        Literal["off", "1/1", "1/2", "1/4", "1/8", "1/8t", "1/16", "1/16t", "1/32"],
+        Meta(description="play pads on the beat of a MIDI clock; t is for triplets"),
+    ] = "off"
+    takeover: Annotated[
+        bool, Meta(description="a knob moves nothing until it meets the value as it is")
+    ] = True
+    outputs: Annotated[
+        Patterns,
+        Meta(
+            max_length=32, description="ports that a note is sent back to when its sound is there"
+        ),
+    ] = ()
+    poll_seconds: Annotated[
+        float, Meta(ge=0.2, le=60.0, description="how often to look for ports that come and go")
+    ] = 2.0
+
+
 class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is written to the logs folder."""
 
@@ -154,4 +205,5 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     engine: EngineSettings = field(default_factory=EngineSettings)
     jobs: JobsSettings = field(default_factory=JobsSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    midi: MidiSettings = field(default_factory=MidiSettings)
     log: LogSettings = field(default_factory=LogSettings)

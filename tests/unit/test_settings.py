@@ -1,6 +1,7 @@
 """The settings: what a producer writes into config.toml and what comes of it."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -14,7 +15,8 @@ from oneshot_server.settings import (
     override,
 )
 from oneshot_server.settings.keys import keys_of, sections_of
-from oneshot_server.settings.values import SamplesSettings
+from oneshot_server.settings.values import MidiSettings, SamplesSettings
+from oneshot_server.transports.midi.clock import GRIDS
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -96,7 +98,8 @@ def test_a_file_from_windows_notepad_is_read(tmp_path: Path) -> None:
         ),
         (
             "[ocs]\nport = 1",
-            "[ocs] is no known section, expected one of osc, samples, engine, jobs, training, log",
+            "[ocs] is no known section, expected one of osc, samples, engine, jobs, training, "
+            "midi, log",
         ),
         ("osc = 1", "osc = 1, expected a section: [osc]"),
         ("[osc]\nport = ", "line 2: Invalid value"),
@@ -161,3 +164,13 @@ def test_an_option_overrides_one_key_within_its_range() -> None:
     with pytest.raises(SettingsError) as caught:
         override(Settings(), "osc.port", 0, origin="--port")
     assert str(caught.value) == "--port = 0, expected an int from 1 to 65535"
+
+
+def test_the_grids_of_the_settings_are_those_of_the_clock() -> None:
+    assert get_args(get_args(MidiSettings.__annotations__["quantise"])[0]) == tuple(GRIDS)
+
+
+def test_midi_settings_are_read(tmp_path: Path) -> None:
+    path = write(tmp_path, '[midi]\nchannel = 10\ninputs = ["nano*", "mine"]\nquantise = "1/16"')
+    midi = load_settings(path).midi
+    assert (midi.channel, midi.inputs, midi.quantise) == (10, ("nano*", "mine"), "1/16")

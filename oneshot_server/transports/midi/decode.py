@@ -27,7 +27,9 @@ _REAL_TIME: Final = {message.value: message for message in RealTime}
 _CHANNEL_LENGTHS: Final = {0x8: 2, 0x9: 2, 0xA: 2, 0xB: 2, 0xC: 1, 0xD: 1, 0xE: 2}
 _SYSTEM_LENGTHS: Final = {0xF1: 1, _SONG_POSITION: 2, 0xF3: 1}
 _LENGTHS: Final = tuple(
-    _CHANNEL_LENGTHS.get(status >> 4, 0) if status < _FIRST_SYSTEM else _SYSTEM_LENGTHS.get(status, 0)
+    _CHANNEL_LENGTHS.get(status >> 4, 0)
+    if status < _FIRST_SYSTEM
+    else _SYSTEM_LENGTHS.get(status, 0)
     for status in range(256)
 )
 _UNUSED: Final = {0xA: "key pressure", 0xD: "pressure", 0xE: "pitch bend"}

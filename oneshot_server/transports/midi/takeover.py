@@ -1,4 +1,4 @@
-"""Soft takeover: a knob that stands elsewhere than its parameter moves it only from where it meets it."""
+"""Soft takeover: a knob that stands elsewhere than its value moves it only once they have met."""
 
 from typing import Final
 
@@ -29,5 +29,5 @@ class SoftTakeover:
         return before is not None and (before - value) * (position - value) < 0
 
     def moved(self, value: float) -> None:
-        """The knob has moved the parameter, to here; the knob leads until somebody else moves it."""
+        """The knob has moved the parameter to here, and leads until somebody else moves it."""
         self._left_at = value

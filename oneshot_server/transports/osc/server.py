@@ -11,12 +11,14 @@ import structlog
 
 from oneshot_server.domain.core import Core
 from oneshot_server.domain.events import Accepted, Cancelled, Done, Failed, JobEvent, JobId
+from oneshot_server.domain.midi import Midi
 from oneshot_server.domain.parameters import SEED
 from oneshot_server.domain.requests import GenerateRequest, parse_loras
 from oneshot_server.errors import AlreadyRunningError, BadArgumentsError, OneshotError
 from oneshot_server.transports.osc.clients import Address, Clients
 from oneshot_server.transports.osc.decode import Message, datagram_to_messages
 from oneshot_server.transports.osc.encode import error, event_to_datagram, message, short
+from oneshot_server.transports.osc.midi_requests import MIDI_PORTS, MidiRequests
 from oneshot_server.transports.osc.parse import Parsed, message_id, parse
 
 log = structlog.get_logger(__name__)
@@ -29,18 +31,22 @@ class OscServer(asyncio.DatagramProtocol):
 
     Args:
         core: the daemon without its transports.
+        midi: MIDI, to be watched and taught.
         clients: who is told what.
         version: told in ``/oneshot/welcome``.
         lease_seconds: told in ``/oneshot/welcome``.
     """
 
-    def __init__(self, core: Core, clients: Clients, *, version: str, lease_seconds: int) -> None:
+    def __init__(
+        self, core: Core, midi: Midi, clients: Clients, *, version: str, lease_seconds: int
+    ) -> None:
         self._core = core
         self._clients = clients
         self._version = version
         self._lease_seconds = lease_seconds
         self._transport: asyncio.DatagramTransport | None = None
         self._unsubscribe = core.subscribe(self._on_event)
+        self._midi = MidiRequests(midi, self._answer, clock=clients.clock)
         self._asking: tuple[Address, str] | None = None
         self._refused = 0
         self._refusals_logged = -LOG_SECONDS
@@ -54,6 +60,7 @@ class OscServer(asyncio.DatagramProtocol):
             "/oneshot/train": self._train,
             "/oneshot/lora": self._lora,
             "/oneshot/lora/use": self._lora_use,
+            **self._midi.handlers,
         }
 
     @property
@@ -65,6 +72,7 @@ class OscServer(asyncio.DatagramProtocol):
     def stop(self) -> None:
         """Send nothing more and free the port."""
         self._unsubscribe()
+        self._midi.stop()
         if self._transport is not None:
             self._transport.close()
 
@@ -144,6 +152,9 @@ class OscServer(asyncio.DatagramProtocol):
 
     def _list(self, parsed: Parsed, source: Address) -> None:
         what = str(parsed.arguments["what"])
+        if what == MIDI_PORTS:
+            self._midi.ports(parsed, source)
+            return
         for item in self._core.list_items(what):
             self._answer(
                 source, "/oneshot/item", _id(parsed), what, short(item.name), short(item.detail)
@@ -232,6 +243,7 @@ def _request(parsed: Parsed) -> GenerateRequest:
 
 async def start_osc_server(
     core: Core,
+    midi: Midi,
     host: str,
     port: int,
     *,
@@ -247,6 +259,7 @@ async def start_osc_server(
     """
     server = OscServer(
         core,
+        midi,
         Clients(lease_seconds=lease_seconds, clock=clock),
         version=version,
         lease_seconds=lease_seconds,

@@ -82,6 +82,12 @@ LORA_NAME: Final = _text("name", "a LoRA")
 VERSION: Final = Parameter(
     name="version", kind=int, low=1, high=1_000_000, default="", help="1, 2, …"
 )
+MAP_NAME: Final = Parameter(
+    name="map", kind=str, low=0, high=100, default="", help='a MIDI map; "" for the one in use'
+)
+SECONDS: Final = Parameter(
+    name="seconds", kind=int, low=0, high=3600, default="", help="how long; 0 ends it"
+)
 GENERATED: Final = "as /oneshot/generate"
 ACCEPTED: Final = (
     "/oneshot/accepted id job → /oneshot/progress → /oneshot/sample … → /oneshot/done job count ms"
@@ -159,10 +165,26 @@ REQUESTS: Final[Mapping[str, Request]] = {
         ),
         Request(
             address="/oneshot/midi/learn",
-            arguments=(ID, _text("target", "what a controller shall move")),
+            arguments=(ID, _text("target", "as in a MIDI map: pad.3, pad.3.level, kit.house")),
             answer="/oneshot/midi/learned id target message",
-            help="take the next MIDI message for a target",
-            built=False,
+            help="take the next MIDI message for a target; an error if none comes in 30 s",
+        ),
+        Request(
+            address="/oneshot/midi/map",
+            arguments=(ID, MAP_NAME),
+            answer="/oneshot/item id midi_map message target … then /oneshot/ok id",
+            help="take another MIDI map until the daemon ends, and tell what moves what",
+        ),
+        Request(
+            address="/oneshot/midi/ports",
+            answer="/oneshot/item id midi_ports name detail … then /oneshot/ok id",
+            help="name the MIDI ports; an error says why there is no MIDI",
+        ),
+        Request(
+            address="/oneshot/midi/monitor",
+            arguments=(ID, SECONDS),
+            answer="/oneshot/ok id, then /oneshot/midi/event id port message deed …",
+            help="tell this client of every MIDI message and of what it did, for so long",
         ),
         Request(
             address="/oneshot/vary",
@@ -297,6 +319,18 @@ ANSWERS: Final = (
         arguments="id what name detail",
         types="s s s s",
         help="one thing of a list",
+    ),
+    Answer(
+        address="/oneshot/midi/learned",
+        arguments="id target message",
+        types="s s s",
+        help="the MIDI message that moves the target from now on",
+    ),
+    Answer(
+        address="/oneshot/midi/event",
+        arguments="id port message deed",
+        types="s s s s",
+        help="a MIDI message and what it did; clock ticks are left out",
     ),
     Answer(address="/oneshot/ok", arguments="id", types="s", help="done, or the list's end"),
     Answer(
