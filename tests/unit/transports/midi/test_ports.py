@@ -7,7 +7,7 @@ import pytest
 
 from oneshot_server.settings import MidiSettings
 from oneshot_server.transports.midi.fake_rtmidi import FakeRtMidi
-from oneshot_server.transports.midi.ports import CLIENT, Ports
+from oneshot_server.transports.midi.ports import CLIENT, Ports, matches
 
 
 class Watch:
