@@ -108,7 +108,7 @@ async def running_daemon(
         journal, bus = Journal(connection), EventBus()
         engine = Supervisor(
             command,
-            finish=lambda request: settings.samples.finish_options(request.seconds),
+            finish=settings.samples.finish_options,
             subtype=settings.samples.subtype,
         )
         queue = JobQueue(
@@ -275,7 +275,7 @@ async def render_locally(
     bus.subscribe(listen)
     engine = Supervisor(
         command,
-        finish=lambda request: finish or settings.samples.finish_options(request.seconds),
+        finish=lambda request: finish or settings.samples.finish_options(request),
         subtype=subtype or settings.samples.subtype,
     )
     with closing(open_database(":memory:")) as connection:

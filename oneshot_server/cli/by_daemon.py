@@ -146,6 +146,9 @@ def request_to_arguments(request: GenerateRequest) -> Sequence[int | float | str
         "negative": request.negative or None,
         "lora": loras or None,
         "seconds": request.seconds,
+        "tune": request.tune,
+        "level": request.level,
+        "walk": request.walk,
     }
     arguments: list[int | float | str] = [request.prompt]
     for key, value in pairs.items():

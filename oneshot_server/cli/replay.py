@@ -63,6 +63,8 @@ def recipe_to_request(recipe: Recipe) -> GenerateRequest:
         guidance=recipe.guidance,
         loras=recipe.loras,
         replay=recipe.batch,
+        walk=recipe.walk,
+        touch=recipe.touch,
     )
 
 

@@ -1,8 +1,8 @@
 """One job: its batches, the defects that must not reach the folder, and the files."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import torch
@@ -13,28 +13,51 @@ from oneshot_server.domain.recipe import Recipe
 from oneshot_server.domain.requests import Batch, GenerateRequest
 from oneshot_server.dsp.defects import find_defect
 from oneshot_server.dsp.finish import finish
+from oneshot_server.engine.batches import Slot, job_to_batches
 from oneshot_server.engine.job_loras import AppliedLoras, JobLoras, LoraVersions
-from oneshot_server.engine.messages import Message, Render, Rendered, RenderNotice, RenderProgress
+from oneshot_server.engine.messages import (
+    Message,
+    Render,
+    Rendered,
+    RenderNotice,
+    RenderProgress,
+    RenderSpare,
+)
 from oneshot_server.errors import BadArgumentsError, DefectError
+from oneshot_server.library.touched_wav import touch_wav
 from oneshot_server.library.wav_encoding import encode_wav
 from oneshot_server.library.wav_metadata import embed
 from oneshot_server.pipeline.model import Model
-from oneshot_server.pipeline.render import Sounds, prompt_to_words, render_batch
+from oneshot_server.pipeline.render import Sounds, prompt_to_words, render_draws
 
 MOST_TRIES: Final = 4
 
 Send = Callable[[Message], None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Slot:
-    """A place in a batch: the seed, and the job's sound it is for, if for any.
+class _Retries:
+    """Chooses seeds for sounds that came out broken, after the job's own."""
 
-    A sound of ``None`` only keeps the batch in the shape that it had when its file was made.
-    """
+    def __init__(self, request: GenerateRequest) -> None:
+        self._tries: Counter[int] = Counter()
+        self._most = 1 if request.replay is not None else MOST_TRIES
+        self._next = request.count
 
-    index: int | None
-    seed: int
+    def another(self, slot: Slot, defect: str) -> Slot:
+        """The slot with another seed.
+
+        Raises:
+            DefectError: it was tried often enough.
+        """
+        assert slot.index is not None
+        self._tries[slot.index] += 1
+        if self._tries[slot.index] == self._most:
+            raise DefectError(
+                f"sound {slot.index} was {defect}, "
+                f"the last of {self._most} tries with seed {slot.seed}"
+            )
+        self._next += 1
+        return replace(slot, seed=slot.request.seed_of(self._next - 1))
 
 
 class JobRenderer:
@@ -44,7 +67,7 @@ class JobRenderer:
         model: the model.
         max_batch: sounds rendered together at the most.
         loras: where LoRAs are; ``None`` if there are none.
-        render: as ``pipeline.render.render_batch``; tests put their own in.
+        render: as ``pipeline.render.render_draws``; tests put their own in.
     """
 
     def __init__(
@@ -53,7 +76,7 @@ class JobRenderer:
         *,
         max_batch: int,
         loras: LoraVersions | None = None,
-        render: Callable[..., Sounds] = render_batch,
+        render: Callable[..., Sounds] = render_draws,
     ) -> None:
         self._model = model
         self._max_batch = max_batch
@@ -63,47 +86,48 @@ class JobRenderer:
             f"torch {torch.__version__}, {model.device.type}, {torch.get_num_threads()} threads"
         )
 
-    def run(self, job: Render, send: Send, stop_if_cancelled: Callable[[], None]) -> None:
+    def run(self, job: Render | RenderSpare, send: Send, give_way: Callable[[], bool]) -> None:
         """Render a job and send its sounds, progress and remarks.
 
         Args:
             job: what to render.
             send: takes each message for the daemon.
-            stop_if_cancelled: called before each sampler step; raises RenderCancelledError.
+            give_way: called before each sampler step and each inversion; raises
+                RenderCancelledError; says whether it has rendered another job meanwhile.
 
         Raises:
-            RenderCancelledError: as ``stop_if_cancelled`` raised it.
+            RenderCancelledError: as ``give_way`` raised it.
             DefectError: a sound came out broken again and again.
             BadArgumentsError: no word of the prompt is known to the model.
             NotFoundError: no such LoRA.
             ModelError: a LoRA that cannot be used with the model.
         """
-        self._check(job, send)
-        request = job.request
-        applied = self._loras.apply(request.loras)
-        for text in applied.remarks:
-            send(RenderNotice(job=job.job, code=NoticeCode.FALLBACK, text=text))
-        batches = deque(_batches(job, self._max_batch))
+        request = job.parts[0].request
+        applied = self._begin(job, send)
+        batches = deque(job_to_batches(job, self._max_batch))
         ahead = sum(len(batch) for batch in batches)
         ready = 0
-        tries: Counter[int] = Counter()
-        next_seed = request.count
+        retries = _Retries(request)
+
+        def give_way_and_come_back() -> None:
+            if give_way():
+                self._loras.apply(request.loras)
+
         while batches:
             batch = batches.popleft()
 
             def on_step(step: int, steps: int, size: int = len(batch), ready: int = ready) -> None:
-                stop_if_cancelled()
+                give_way_and_come_back()
                 fraction = (ready + size * step / steps) / ahead
                 send(RenderProgress(job=job.job, fraction=fraction, stage="sampling"))
 
             sounds = self._render(
-                request.prompt,
-                request.negative,
-                [slot.seed for slot in batch],
+                [slot.draw for slot in batch],
                 self._model,
                 steps=request.steps or self._model.card.steps,
                 guidance=self._guidance(request),
                 on_step=on_step,
+                on_sound=give_way_and_come_back,
             )
             again: list[Slot] = []
             remarks: list[str] = []
@@ -113,27 +137,27 @@ class JobRenderer:
                 defect = self._deliver(job, batch, position, sounds, applied, send)
                 if defect is None:
                     continue
-                tries[slot.index] += 1
-                if tries[slot.index] == MOST_TRIES or request.replay is not None:
-                    raise DefectError(
-                        f"sound {slot.index} was {defect}, "
-                        f"the last of {tries[slot.index]} tries with seed {slot.seed}"
-                    )
-                seed = request.seed_of(next_seed)
-                next_seed += 1
-                again.append(Slot(index=slot.index, seed=seed))
-                remarks.append(f"sound {slot.index} was {defect}, again with seed {seed}")
+                again.append(retries.another(slot, defect))
+                remarks.append(f"sound {slot.index} was {defect}, again with seed {again[-1].seed}")
             ready += len(batch) - len(again)
             if again:
                 batches.appendleft(tuple(again))
                 text = ", ".join(remarks)
                 send(RenderNotice(job=job.job, code=NoticeCode.RETRIED, text=text))
 
+    def _begin(self, job: Render | RenderSpare, send: Send) -> AppliedLoras:
+        for part in job.parts:
+            self._check(job.job, part.request, send)
+        applied = self._loras.apply(job.parts[0].request.loras)
+        for text in applied.remarks:
+            send(RenderNotice(job=job.job, code=NoticeCode.FALLBACK, text=text))
+        return applied
+
     def _guidance(self, request: GenerateRequest) -> float:
         return self._model.card.guidance if request.guidance is None else request.guidance
 
-    def _check(self, job: Render, send: Send) -> None:
-        request, longest = job.request, self._model.card.profile.seconds
+    def _check(self, job: str, request: GenerateRequest, send: Send) -> None:
+        longest = self._model.card.profile.seconds
         said = prompt_to_words(request.prompt, self._model)
         away = prompt_to_words(request.negative, self._model)
         if not said.words:
@@ -143,14 +167,14 @@ class JobRenderer:
             )
         if unknown := (*said.unknown, *away.unknown):
             text = " ".join(unknown)
-            send(RenderNotice(job=job.job, code=NoticeCode.UNKNOWN_WORDS, text=text))
+            send(RenderNotice(job=job, code=NoticeCode.UNKNOWN_WORDS, text=text))
         if request.seconds is not None and request.seconds > longest:
             text = f"seconds = {request.seconds:g}, the model makes {longest:.2f} at the most"
-            send(RenderNotice(job=job.job, code=NoticeCode.FALLBACK, text=text))
+            send(RenderNotice(job=job, code=NoticeCode.FALLBACK, text=text))
 
     def _deliver(
         self,
-        job: Render,
+        job: Render | RenderSpare,
         batch: tuple[Slot, ...],
         position: int,
         sounds: Sounds,
@@ -164,9 +188,9 @@ class JobRenderer:
         defect = find_defect(waveform, profile.sample_rate)
         if defect is not None:
             return defect
-        finished = finish(waveform, profile.sample_rate, job.finish)
+        finished = finish(waveform, profile.sample_rate, slot.finish)
         nearest = applied.nearest(waveform, profile)
-        request = job.request
+        request = slot.request
         recipe = Recipe(
             prompt=request.prompt,
             caption=sounds.captions[position],
@@ -180,7 +204,7 @@ class JobRenderer:
             model_hash=self._model.hash,
             profile=profile,
             batch=Batch(seeds=tuple(s.seed for s in batch), index=position),
-            finish=job.finish,
+            finish=slot.finish,
             subtype=job.subtype,
             parent=None,
             software=f"oneshot-server {__version__}",
@@ -188,16 +212,13 @@ class JobRenderer:
             lora_hashes=applied.hashes,
             nearest_db=None if nearest is None else nearest.distance_db,
             near_copy=nearest is not None and nearest.copied is not None,
+            walk=request.walk,
         )
-        send(
-            Rendered(
-                job=job.job,
-                index=slot.index,
-                seed=slot.seed,
-                seconds=len(finished) / profile.sample_rate,
-                wav=embed(encode_wav(finished.numpy(), profile.sample_rate, job.subtype), recipe),
-            )
-        )
+        wav = embed(encode_wav(finished.numpy(), profile.sample_rate, job.subtype), recipe)
+        seconds = len(finished) / profile.sample_rate
+        if request.touch is not None:
+            wav, seconds = touch_wav(wav, request.touch)
+        send(Rendered(job=job.job, index=slot.index, seed=slot.seed, seconds=seconds, wav=wav))
         if nearest is not None and nearest.copied is not None:
             text = (
                 f'sound {slot.index} is a near copy of one that "{nearest.copied}" was trained on: '
@@ -205,19 +226,3 @@ class JobRenderer:
             )
             send(RenderNotice(job=job.job, code=NoticeCode.NEAR_COPY, text=text))
         return None
-
-
-def _batches(job: Render, largest: int) -> Iterator[tuple[Slot, ...]]:
-    request = job.request
-    if request.replay is not None:
-        yield tuple(
-            Slot(index=0 if position == request.replay.index else None, seed=seed)
-            for position, seed in enumerate(request.replay.seeds)
-        )
-        return
-    for start in range(0, request.count, largest):
-        indices = range(start, min(start + largest, request.count))
-        if any(index not in job.skip for index in indices):
-            yield tuple(
-                Slot(index=None if i in job.skip else i, seed=request.seed_of(i)) for i in indices
-            )

@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from oneshot_server.pipeline.draw import Draw
 from oneshot_server.pipeline.model import Model
 
 OnStep = Callable[[int, int], None]
@@ -23,6 +24,19 @@ def seeds_to_noise(seeds: Sequence[int], model: Model) -> torch.Tensor:
             for seed in seeds
         ]
     ).to(model.device)
+
+
+def draws_to_noise(draws: Sequence[Draw], model: Model) -> torch.Tensor:
+    """Standard normal noise for each draw: its seed's, or on a walk what lies between two seeds'.
+
+    Returns:
+        (batch, channels, rows, columns).
+    """
+    first = seeds_to_noise([draw.independent[0] for draw in draws], model)
+    second = seeds_to_noise([draw.independent[1] for draw in draws], model)
+    weights = first.new_tensor([draw.weights for draw in draws])[:, :, None, None, None]
+    between: torch.Tensor = weights[:, 0] * first + weights[:, 1] * second
+    return between
 
 
 def texts_to_embeddings(texts: Sequence[str], model: Model) -> torch.Tensor:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from oneshot_server.domain.finish_options import FinishOptions
+from oneshot_server.domain.requests import GenerateRequest
 
 
 class OscSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,15 +54,17 @@ class SamplesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         float, Meta(ge=0.001, le=0.5, description="length of the fade at the cut, seconds")
     ] = 0.01
 
-    def finish_options(self, max_seconds: float | None = None) -> FinishOptions:
-        """These settings for one sound, cut at ``max_seconds`` if given."""
+    def finish_options(self, request: GenerateRequest) -> FinishOptions:
+        """These settings for the sounds of a request."""
         return FinishOptions(
             level=self.level,
             peak_db=self.peak_db,
             lufs=self.lufs,
             tail_db=self.tail_db,
             fade_seconds=self.fade_seconds,
-            max_seconds=max_seconds,
+            max_seconds=request.seconds,
+            tune=request.tune or 0.0,
+            gain_db=request.level or 0.0,
         )
 
 

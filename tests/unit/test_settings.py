@@ -6,6 +6,7 @@ from typing import get_args
 import pytest
 
 from oneshot_server.domain.finish_options import FinishOptions
+from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.errors import SettingsError
 from oneshot_server.settings import (
     Settings,
@@ -138,15 +139,16 @@ def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_the_settings_allow_the_finish_allows_too() -> None:
-    defaults = SamplesSettings().finish_options()
+    defaults = SamplesSettings().finish_options(GenerateRequest(prompt="kick"))
     assert defaults == FinishOptions()
+    request = GenerateRequest(prompt="kick", seconds=1.5, tune=-12.0, level=-6.0)
     for name, key in keys_of(SamplesSettings).items():
         if key.expected.startswith("a float"):
             low, high = (float(word) for word in key.expected.split()[3::2])
             for value in (low, high):
-                options = SamplesSettings(**{name: value}).finish_options(1.5)
+                options = SamplesSettings(**{name: value}).finish_options(request)
                 assert getattr(options, name) == value
-                assert options.max_seconds == 1.5
+                assert (options.max_seconds, options.tune, options.gain_db) == (1.5, -12.0, -6.0)
 
 
 def test_an_empty_environment_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
