@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from oneshot_server import __version__
-from oneshot_server.cli import doctor, info, osc, picture, render, serve, train
+from oneshot_server.cli import doctor, info, midi, osc, picture, render, serve, train
 from oneshot_server.cli.group import OneshotGroup, make_streams_tolerant
 
 app = typer.Typer(
@@ -28,6 +28,8 @@ for command in (
     osc.osc,
 ):
     app.command()(command)
+
+app.add_typer(midi.app, name="midi")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so

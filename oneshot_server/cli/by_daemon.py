@@ -2,9 +2,11 @@
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Final, Protocol
 
+from oneshot_server.cli.addresses import reachable
 from oneshot_server.cli.osc_events import Message, message_to_event
 from oneshot_server.domain.events import (
     Accepted,
@@ -15,7 +17,10 @@ from oneshot_server.domain.events import (
     TerminalEvent,
 )
 from oneshot_server.domain.requests import GenerateRequest
-from oneshot_server.errors import EngineFailedError
+from oneshot_server.errors import BadArgumentsError, EngineFailedError
+from oneshot_server.library.home import Home
+from oneshot_server.settings import Settings
+from oneshot_server.transports.osc.client import OscClient
 
 PINGS: Final = 4
 PING_SECONDS: Final = 0.3
@@ -50,6 +55,48 @@ def answers(client: Client) -> bool:
             if message is not None and message[0] == "/oneshot/pong" and own in message[1]:
                 return True
     return False
+
+
+@contextmanager
+def daemon_of(home: Home, settings: Settings) -> Iterator[OscClient | None]:
+    """The daemon that holds the home, if it answers; another home's puts its sounds elsewhere."""
+    client = None
+    if running := home.running():
+        host, port = running.address or (settings.osc.host, settings.osc.port)
+        with suppress(OSError):  # a name that leads nowhere
+            client = OscClient(reachable(host), port)
+    if client is None:
+        yield None
+        return
+    with client:
+        yield client if answers(client) else None
+
+
+def ask(client: Client, address: str, *arguments: float | str) -> list[Message]:
+    """Send a request that is answered at once; returns what came before ``/oneshot/ok``.
+
+    Args:
+        client: of a daemon.
+        address: of the request.
+        arguments: after the id.
+
+    Raises:
+        BadArgumentsError: the daemon refused; the text is its own.
+        EngineFailedError: it stopped answering.
+    """
+    own = _new_id()
+    for _ in range(PINGS):
+        received: list[Message] = []
+        client.send(address, own, *arguments)
+        while (message := client.receive(PING_SECONDS)) is not None:
+            if not message[1] or message[1][0] != own:
+                continue
+            if message[0] == "/oneshot/error":
+                raise BadArgumentsError(str(message[1][2]))
+            if message[0] == "/oneshot/ok":
+                return received
+            received.append(message)
+    raise EngineFailedError("the daemon stopped answering")
 
 
 def render_by_daemon(

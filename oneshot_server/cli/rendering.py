@@ -2,15 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 
 import structlog
 
 from oneshot_server import app
-from oneshot_server.cli.addresses import reachable
-from oneshot_server.cli.by_daemon import Client, answers, render_by_daemon
+from oneshot_server.cli.by_daemon import daemon_of, render_by_daemon
 from oneshot_server.cli.report import Report
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.requests import GenerateRequest
@@ -18,7 +16,6 @@ from oneshot_server.errors import ForbiddenError, NotFoundError
 from oneshot_server.library.home import Home, resolve_home
 from oneshot_server.library.samples_folder import SamplesFolder
 from oneshot_server.settings import Settings, load_settings, override
-from oneshot_server.transports.osc.client import OscClient
 
 
 def render_request(
@@ -41,7 +38,7 @@ def render_request(
     home = resolve_home(home_option)
     settings = load_settings(home.config)
     if model is None:
-        with _daemon_of(home, settings) as daemon:
+        with daemon_of(home, settings) as daemon:
             if daemon is not None:
                 place = _copier(out) if out else None
                 with Report(json=json, place=place) as report:
@@ -109,18 +106,3 @@ def _copier(out: Path) -> Callable[[Path], Path]:
         return folder.publish(wav, path.name)
 
     return copy
-
-
-@contextmanager
-def _daemon_of(home: Home, settings: Settings) -> Iterator[Client | None]:
-    """The daemon that holds the home, if it answers; another home's puts its sounds elsewhere."""
-    client = None
-    if running := home.running():
-        host, port = running.address or (settings.osc.host, settings.osc.port)
-        with suppress(OSError):  # a name that leads nowhere
-            client = OscClient(reachable(host), port)
-    if client is None:
-        yield None
-        return
-    with client:
-        yield client if answers(client) else None

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from types import ModuleType
@@ -62,6 +62,64 @@ class PortsState:
     backend: str = ""
     ports: tuple[Port, ...] = ()
     problem: NoMidiError | None = None
+
+
+def list_ports(
+    settings: MidiSettings, *, load: Callable[[], ModuleType] = load_rtmidi
+) -> PortsState:
+    """The ports of this machine, none of them opened.
+
+    Raises:
+        NoMidiError: there is no MIDI.
+    """
+    rtmidi = load()
+    backend = choose_backend(settings.backend, rtmidi)
+    ports: list[Port] = []
+    for output, kind in ((False, rtmidi.MidiIn), (True, rtmidi.MidiOut)):
+        with midi_errors():
+            lister = kind(backend.api, name=CLIENT)
+        names = dict(_numbered(lister.get_ports()))
+        ports += [Port(name=name, output=output, open=False) for name in names]
+        _close(lister)
+    return PortsState(backend=backend.name, ports=tuple(ports))
+
+
+@contextmanager
+def open_output(settings: MidiSettings, pattern: str) -> Iterator[Callable[[bytes], None]]:
+    """A way to send to the first output that a pattern means, our daemon's own port too.
+
+    Raises:
+        NoMidiError: there is no MIDI, or no such port; says which there are.
+    """
+    rtmidi = load_rtmidi()
+    backend = choose_backend(settings.backend, rtmidi)
+    with midi_errors():
+        port = rtmidi.MidiOut(backend.api, name=f"{CLIENT} send")
+    try:
+        names = port.get_ports()
+        index = next((i for i, name in enumerate(names) if matches(name, (pattern,))), None)
+        if index is None:
+            known = ", ".join(names) or "there is none at all"
+            raise NoMidiError(f'no MIDI output is named "{pattern}"', f"expected one of: {known}")
+        with midi_errors():
+            port.open_port(index, name="out")
+        yield port.send_message
+    finally:
+        _close(port)
+
+
+@contextmanager
+def midi_errors() -> Iterator[None]:
+    """What rtmidi raises as an error of ours; its SystemError is an OSError.
+
+    Raises:
+        NoMidiError: MIDI cannot be used, or a port not be opened.
+    """
+    try:
+        yield
+    except OSError as error:
+        advice = "see whether another program has the port; try again"
+        raise NoMidiError(f"MIDI cannot be used ({error})", advice) from None
 
 
 class Ports:
@@ -126,17 +184,14 @@ class Ports:
         try:
             rtmidi = self._load()
             backend = choose_backend(self._settings.backend, rtmidi)
-            if self._open is None or self._open.backend != backend:
-                self._close()
-                self._open = _OpenPorts(rtmidi, backend, self._settings, self._on_data)
-            ports = self._open.update()
+            with midi_errors():
+                if self._open is None or self._open.backend != backend:
+                    self._close()
+                    self._open = _OpenPorts(rtmidi, backend, self._settings, self._on_data)
+                ports = self._open.update()
         except NoMidiError as problem:
             self._close()
             self._tell(PortsState(problem=problem))
-        except OSError as error:  # rtmidi.SystemError is one
-            self._close()
-            advice = "see whether another program has the ports; oneshot tries again"
-            self._tell(PortsState(problem=NoMidiError(f"MIDI cannot be used ({error})", advice)))
         else:
             self._tell(PortsState(backend=backend.name, ports=ports))
 
