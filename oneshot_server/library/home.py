@@ -43,6 +43,11 @@ class Home:
         return self.root / "loras"
 
     @property
+    def kits(self) -> Path:
+        """Kits, a TOML file each."""
+        return self.root / "kits"
+
+    @property
     def config(self) -> Path:
         """The settings."""
         return self.root / "config.toml"
@@ -73,7 +78,14 @@ class Home:
             ForbiddenError: it cannot be made; the text names the folder and what to do.
         """
         try:
-            for folder in (self.root, self.samples, self.datasets, self.models, self.loras):
+            for folder in (
+                self.root,
+                self.samples,
+                self.datasets,
+                self.models,
+                self.loras,
+                self.kits,
+            ):
                 folder.mkdir(parents=True, exist_ok=True)
             self.logs.mkdir(exist_ok=True)
             if not self.config.exists():

@@ -22,7 +22,7 @@ def load_settings(path: Path) -> Settings:
         SettingsError: the file cannot be read, is no TOML, or says what is not understood.
     """
     sections = sections_of(Settings)
-    given = _read_toml(path)
+    given = read_toml(path)
     checked: dict[str, msgspec.Struct] = {}
     for name, values in given.items():
         if name not in sections:
@@ -74,7 +74,12 @@ def _convert(where: str, key: Key, value: object) -> object:
         raise SettingsError(f"{where} = {as_toml(value)}, expected {key.expected}") from None
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file; one that is not there is empty.
+
+    Raises:
+        SettingsError: it cannot be read, or is no TOML; the text names file and line.
+    """
     try:
         with path.open("rb") as file:
             text = file.read(LARGEST_BYTES + 1)
