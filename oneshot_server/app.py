@@ -16,17 +16,23 @@ from oneshot_server.domain.events import Cancelled, Done, EngineState, Failed, J
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.engine.supervisor import Supervisor
-from oneshot_server.errors import EngineFailedError
+from oneshot_server.errors import EngineFailedError, OneshotError
 from oneshot_server.jobs.blend import Blend
 from oneshot_server.jobs.core import OneshotCore
 from oneshot_server.jobs.event_bus import EventBus
 from oneshot_server.jobs.journal import Journal
+from oneshot_server.jobs.pad_bank import PadBank
+from oneshot_server.jobs.pad_recipes import PadRecipes
+from oneshot_server.jobs.pads import Pads
 from oneshot_server.jobs.queue import JobQueue
+from oneshot_server.jobs.reserve import Reserve
 from oneshot_server.library.database import open_database
 from oneshot_server.library.dataset_folder import dataset_path
 from oneshot_server.library.dataset_watch import DatasetWatch
 from oneshot_server.library.home import Home
+from oneshot_server.library.kit_store import KitStore
 from oneshot_server.library.lora_store import LoraStore
+from oneshot_server.library.reserve_folder import ReserveFolder
 from oneshot_server.library.samples_folder import SamplesFolder
 from oneshot_server.log import start_log, stop_log
 from oneshot_server.pipeline.model_folder import find_model
@@ -111,14 +117,41 @@ async def running_daemon(
             finish=settings.samples.finish_options,
             subtype=settings.samples.subtype,
         )
+        loras = LoraStore(home.loras)
+        blend = Blend(connection, loras)
+        bank, kits = PadBank(connection), KitStore(home.kits)
+        reserve = Reserve(
+            bank=bank,
+            recipes=PadRecipes(
+                resolve=blend.resolve,
+                adapters=loras,
+                finish=settings.samples.finish_options,
+                subtype=settings.samples.subtype,
+            ),
+            folder=ReserveFolder(samples.folder),
+            renderer=engine,
+            model=settings.engine.model,
+            per_pad=settings.pads.reserve,
+            most_bytes=settings.pads.reserve_megabytes * 1_000_000,
+            max_batch=settings.engine.max_batch,
+        )
         queue = JobQueue(
             renderer=engine,
             journal=journal,
             publisher=samples,
             bus=bus,
             limit=settings.jobs.queue_limit,
+            spare=reserve,
         )
-        loras = LoraStore(home.loras)
+        pads = Pads(
+            bank=bank,
+            reserve=reserve,
+            queue=queue,
+            samples=samples,
+            journal=journal,
+            bus=bus,
+            resolve=blend.resolve,
+        )
         trainings = TrainingRuns(
             workshop=Workshop(
                 settings=settings,
@@ -134,7 +167,11 @@ async def running_daemon(
             queue=queue,
             trainings=trainings,
             loras=loras,
-            blend=Blend(connection, loras),
+            blend=blend,
+            bank=bank,
+            pads=pads,
+            reserve=reserve,
+            kits=kits,
             journal=journal,
             engine=engine,
             bus=bus,
@@ -150,6 +187,11 @@ async def running_daemon(
             lease_seconds=settings.osc.lease_seconds,
         )
         stack.callback(osc.stop)
+        if bank.untouched and settings.pads.kit:
+            first_kit(bank, kits, settings.pads.kit)
+        reserve.start()
+        stack.push_async_callback(reserve.stop)
+        stack.push_async_callback(pads.stop)
         engine.start(queue)
         stack.push_async_callback(engine.stop)
         # Before the engine and the socket go, so that every client still hears of its jobs' end.
@@ -172,6 +214,14 @@ async def running_daemon(
         log.info("daemon started", version=__version__, port=osc.port, samples=str(samples.folder))
         yield Daemon(core=core, engine=engine, osc=osc, midi=midi, samples=samples.folder)
         log.info("daemon stops")
+
+
+def first_kit(bank: PadBank, kits: KitStore, name: str) -> None:
+    """Put a kit on the pads of a new home; one that cannot be read is no reason not to start."""
+    try:
+        bank.load(kits.read(name), None)
+    except OneshotError as error:
+        log.warning("the pads stay empty", why=str(error))
 
 
 async def serve(

@@ -10,14 +10,32 @@ from oneshot_server.domain.requests import GenerateRequest
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReserveStatus:
+    """A snapshot for ``/oneshot/reserve``.
+
+    Attributes:
+        have: finished sounds that wait for a hit, of all pads.
+        wanted: how many there should be.
+        hits: hits answered from them since the daemon was started.
+        misses: hits that found none.
+    """
+
+    have: int = 0
+    wanted: int = 0
+    hits: int = 0
+    misses: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Status:
-    """A snapshot for ``/oneshot/state``."""
+    """A snapshot for ``/oneshot/state`` and ``/oneshot/reserve``."""
 
     state: EngineState
     queue_length: int
     device: str
     model: str
     training: str
+    reserve: ReserveStatus = ReserveStatus()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +177,6 @@ class Core(Protocol):
             what: ``loras``, ``datasets``, ``models``, ``pads``, ``kits`` or ``recent``.
 
         Raises:
-            NotInThisVersionError: a list that later versions have.
             BadArgumentsError: no such list.
         """
         ...

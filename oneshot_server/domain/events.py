@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 
 from oneshot_server.errors import ErrorCode
 
 JobId = NewType("JobId", str)
+
+SPARE: Final = "spare-"
+"""Begins the ids of what is rendered while nobody waits, which is told to no client."""
 
 
 class EngineState(StrEnum):

@@ -81,7 +81,7 @@ PAD_KEYS: Final = (
         low=0,
         high=16,
         default="0",
-        help="group of pads that cut each other off; 0 for none",
+        help="group of pads of which a hit cancels the others' that wait; 0 for none",
     ),
     Parameter(
         name="velocity_curve",

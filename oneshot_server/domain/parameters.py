@@ -138,6 +138,15 @@ PAD: Final = Parameter(
     help="a pad whose values are taken for the keys that are not given",
 )
 
+VELOCITY: Final = Parameter(
+    name="velocity",
+    kind=float,
+    low=0,
+    high=1,
+    default="1",
+    help="how hard; 1 is the sound as it is",
+)
+
 GENERATE_KEYS: Final = (
     COUNT,
     SEED,

@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
+import structlog
+
 from oneshot_server.domain.core import Item, Status
 from oneshot_server.domain.events import (
     Accepted,
@@ -19,17 +21,28 @@ from oneshot_server.domain.events import (
 )
 from oneshot_server.domain.lora_card import LoraCard
 from oneshot_server.domain.pads import Pad, Value
-from oneshot_server.domain.requests import GenerateRequest
-from oneshot_server.errors import BadArgumentsError, ForbiddenError, NotInThisVersionError
+from oneshot_server.domain.requests import GenerateRequest, parse_loras
+from oneshot_server.errors import (
+    BadArgumentsError,
+    ForbiddenError,
+    NotFoundError,
+)
 from oneshot_server.jobs.blend import Blend, Versions
+from oneshot_server.jobs.choke import Choke
 from oneshot_server.jobs.event_bus import EventBus
 from oneshot_server.jobs.journal import Journal
+from oneshot_server.jobs.pad_bank import PadBank
+from oneshot_server.jobs.pads import Pads
 from oneshot_server.jobs.queue import JobQueue
+from oneshot_server.jobs.reserve import Reserve
+from oneshot_server.library.kit_store import KitStore
 from oneshot_server.pipeline.model_folder import CARD_FILE
+
+log = structlog.get_logger(__name__)
 
 REMEMBERED_JOBS: Final = 256
 RECENT_SOUNDS: Final = 20
-LATER_LISTS: Final = ("pads", "kits", "midi_ports")
+OTHERS_LISTS: Final = ("midi_ports",)  # that transports answer themselves
 LASTING: Final = (Accepted, SamplePublished, LoraReady, Done, Failed, Cancelled)
 
 
@@ -77,6 +90,10 @@ class OneshotCore:
         trainings: takes the trainings.
         loras: knows the LoRAs.
         blend: knows which of them a job is rendered with.
+        bank: knows what the pads play.
+        pads: takes hits.
+        reserve: knows what is in reserve.
+        kits: knows the kits.
         journal: knows the sounds published last.
         engine: is asked for its state.
         bus: tells what happens.
@@ -90,6 +107,10 @@ class OneshotCore:
         trainings: Trainings,
         loras: Loras,
         blend: Blend,
+        bank: PadBank,
+        pads: Pads,
+        reserve: Reserve,
+        kits: KitStore,
         journal: Journal,
         engine: EngineInfo,
         bus: EventBus,
@@ -99,6 +120,10 @@ class OneshotCore:
         self._trainings = trainings
         self._loras = loras
         self._blend = blend
+        self._bank = bank
+        self._pads = pads
+        self._reserve = reserve
+        self._kits = kits
         self._journal = journal
         self._engine = engine
         self._bus = bus
@@ -106,6 +131,8 @@ class OneshotCore:
         self._history: dict[JobId, list[JobEvent]] = {}
         self._ended: deque[JobId] = deque()
         bus.subscribe(self._remember)
+        self._choke = Choke(lambda number: bank.pad(number).choke, queue.cancel)
+        bus.subscribe(self._choke.take)
 
     def submit(self, request: GenerateRequest) -> JobId:
         """Take a job; see ``domain.core.Core``."""
@@ -118,44 +145,61 @@ class OneshotCore:
     def set_lora(self, name: str, weight: float) -> None:
         """Change the standing blend; see ``domain.core.Core``."""
         self._blend.set(name, weight)
+        self._reserve.changed()
 
     def use_lora(self, name: str, version: int) -> None:
         """Make a version live; see ``domain.core.Core``."""
         self._loras.make_live(name, version)
+        self._reserve.changed()
 
     def cancel(self, job: JobId) -> None:
         """Cancel a job; see ``domain.core.Core``."""
         if not self._trainings.cancel(job):
             self._queue.cancel(job)
 
-    def trigger_pad(self, pad: int, velocity: float) -> JobId:  # noqa: ARG002 - to come
+    def trigger_pad(self, pad: int, velocity: float) -> JobId:
         """Hit a pad; see ``domain.core.Core``."""
-        raise NotInThisVersionError("pads")
+        job = self._pads.trigger(pad, velocity)
+        self._choke.struck(pad)
+        return job
 
-    def pad(self, number: int) -> Pad:  # noqa: ARG002 - to come
+    def pad(self, number: int) -> Pad:
         """What a pad plays; see ``domain.core.Core``."""
-        return Pad()
+        return self._bank.pad(number)
 
-    def set_pad(self, number: int, key: str, value: Value) -> None:  # noqa: ARG002 - to come
+    def set_pad(self, number: int, key: str, value: Value) -> None:
         """Change a pad; see ``domain.core.Core``."""
-        raise NotInThisVersionError("pads")
+        pad = self._bank.pad(number).with_value(key, value)
+        if key == "lora":
+            for lora in parse_loras(pad.lora):
+                if lora.name not in self._loras.names():
+                    known = ", ".join(self._loras.names()) or "there is none yet"
+                    raise NotFoundError(f'no LoRA is named "{lora.name[:80]}", expected: {known}')
+        self._bank.set(number, pad)
+        self._reserve.changed()
 
     @property
     def kit(self) -> str:
         """The kit; see ``domain.core.Core``."""
-        return ""
+        return self._bank.kit
 
-    def load_kit(self, name: str, bank: int | None = None) -> None:  # noqa: ARG002 - to come
+    def load_kit(self, name: str, bank: int | None = None) -> None:
         """Load a kit; see ``domain.core.Core``."""
-        raise NotInThisVersionError("kits")
+        self._bank.load(self._kits.read(name), bank)
+        self._reserve.changed()
 
-    def save_kit(self, name: str) -> None:  # noqa: ARG002 - to come
+    def save_kit(self, name: str) -> None:
         """Save a kit; see ``domain.core.Core``."""
-        raise NotInThisVersionError("kits")
+        kept = self._kits.save(self._bank.to_kit(name))
+        if kept is not None:
+            log.info("a kit was saved over", kit=name, the_old_one=str(kept))
+        self._bank.rename(name)
 
-    def rename_kit(self, name: str, new_name: str) -> None:  # noqa: ARG002 - to come
+    def rename_kit(self, name: str, new_name: str) -> None:
         """Rename a kit; see ``domain.core.Core``."""
-        raise NotInThisVersionError("kits")
+        self._kits.rename(name, new_name)
+        if self._bank.kit == name:
+            self._bank.rename(new_name)
 
     def status(self) -> Status:
         """What the daemon is doing; see ``domain.core.Core``."""
@@ -165,6 +209,7 @@ class OneshotCore:
             device=self._engine.device,
             model=self._engine.model,
             training=self._trainings.status(),
+            reserve=self._pads.status(),
         )
 
     def list_items(self, what: str) -> Sequence[Item]:
@@ -174,17 +219,16 @@ class OneshotCore:
                 Item(name=Path(sound.path).name, detail=sound.path)
                 for sound in self._journal.recent(RECENT_SOUNDS)
             ]
-        if what == "loras":
-            return self._lora_items()
+        lists = {"loras": self._lora_items, "pads": self._pad_items, "kits": self._kit_items}
+        if what in lists:
+            return lists[what]()
         if what in self._folders:
             if what != "models":
                 return _sub_folders(self._folders[what])
             models = _sub_folders(self._folders[what])
             usable = [item for item in models if (Path(item.detail) / CARD_FILE).is_file()]
             return [Item(name="starter", detail="built in"), *usable]
-        if what in LATER_LISTS:
-            raise NotInThisVersionError(f"list {what}")
-        known = ", ".join(sorted([*self._folders, *LATER_LISTS, "loras", "recent"]))
+        known = ", ".join(sorted([*self._folders, *OTHERS_LISTS, *lists, "recent"]))
         raise BadArgumentsError(f'what = "{what[:40]}", expected one of {known}')
 
     def _lora_items(self) -> list[Item]:
@@ -199,6 +243,35 @@ class OneshotCore:
             items.append(Item(name=name, detail="; ".join(detail) or "another tool's file"))
         return items
 
+    def _pad_items(self) -> list[Item]:
+        """Number, label and reserve of each pad that is not empty."""
+        items = []
+        for number, pad in enumerate(self._bank.pads):
+            if pad.empty:
+                continue
+            have, wanted = self._reserve.level(number)
+            trouble = self._reserve.trouble(number)
+            detail = f"{pad.label}; reserve {have}/{wanted}{'; ' if trouble else ''}{trouble}"
+            items.append(Item(name=str(number), detail=detail))
+        return items
+
+    def _kit_items(self) -> list[Item]:
+        return [
+            Item(
+                name=name,
+                detail="; ".join(
+                    words
+                    for words, true in (
+                        ("loaded", name == self._bank.kit),
+                        ("built in", self._kits.is_built_in(name)),
+                    )
+                    if true
+                )
+                or "your own",
+            )
+            for name in self._kits.names()
+        ]
+
     def history(self, job: JobId) -> Sequence[JobEvent]:
         """What lasts of a job; see ``domain.core.Core``."""
         return tuple(self._history.get(job, ()))
@@ -208,6 +281,8 @@ class OneshotCore:
         return self._bus.subscribe(listener)
 
     def _remember(self, event: JobEvent) -> None:
+        if isinstance(event, LoraReady):
+            self._reserve.changed()
         if not isinstance(event, LASTING):
             return
         self._history.setdefault(event.job, []).append(event)

@@ -47,6 +47,14 @@ MIGRATIONS: Final[Sequence[str]] = (
     """
     ALTER TABLE trainings ADD COLUMN dataset_hash TEXT NOT NULL DEFAULT '';
     """,
+    """
+    CREATE TABLE pads (
+        number INTEGER PRIMARY KEY,
+        pad TEXT NOT NULL,
+        walked INTEGER
+    );
+    CREATE TABLE remembered (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+    """,
 )
 """Scripts that bring a file from version n to n + 1; only ever appended to."""
 

@@ -48,6 +48,11 @@ class Home:
         return self.root / "midi"
 
     @property
+    def kits(self) -> Path:
+        """Kits, a TOML file each."""
+        return self.root / "kits"
+
+    @property
     def config(self) -> Path:
         """The settings."""
         return self.root / "config.toml"
@@ -78,9 +83,16 @@ class Home:
             ForbiddenError: it cannot be made; the text names the folder and what to do.
         """
         try:
-            for folder in (self.root, self.samples, self.datasets, self.models, self.loras):
+            for folder in (
+                self.root,
+                self.samples,
+                self.datasets,
+                self.models,
+                self.loras,
+                self.kits,
+                self.midi,
+            ):
                 folder.mkdir(parents=True, exist_ok=True)
-            self.midi.mkdir(exist_ok=True)
             self.logs.mkdir(exist_ok=True)
             if not self.config.exists():
                 with self.config.open("x", encoding="utf-8") as file:

@@ -6,7 +6,7 @@ import msgspec
 
 from oneshot_server.errors import SettingsError
 from oneshot_server.settings.keys import Key, as_toml, keys_of, sections_of
-from oneshot_server.settings.toml_file import parse_toml, read_toml_text
+from oneshot_server.settings.toml_file import read_toml
 from oneshot_server.settings.values import Settings
 
 
@@ -17,7 +17,7 @@ def load_settings(path: Path) -> Settings:
         SettingsError: the file cannot be read, is no TOML, or says what is not understood.
     """
     sections = sections_of(Settings)
-    given = parse_toml(read_toml_text(path), path)
+    given = read_toml(path)
     checked: dict[str, msgspec.Struct] = {}
     for name, values in given.items():
         if name not in sections:

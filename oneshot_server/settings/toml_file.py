@@ -12,6 +12,15 @@ _LINE = re.compile(r"line (\d+)")
 _TABLE = re.compile(r"\s*\[")
 
 
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a file; one that is not there is empty.
+
+    Raises:
+        SettingsError: it cannot be read, or is no TOML; the text names file and line.
+    """
+    return parse_toml(read_toml_text(path), path)
+
+
 def read_toml_text(path: Path) -> str:
     """The text of a file; a file that is not there is empty.
 

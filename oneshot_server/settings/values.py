@@ -99,6 +99,22 @@ class JobsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ] = 64
 
 
+class PadsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the pads play at first, and how many sounds wait for a hit."""
+
+    kit: Annotated[
+        str, Meta(max_length=80, description='kit of a new home; "" leaves its pads empty')
+    ] = "house"
+    reserve: Annotated[
+        int,
+        Meta(ge=0, le=64, description="finished sounds kept for each pad, rendered while idle"),
+    ] = 4
+    reserve_megabytes: Annotated[
+        int,
+        Meta(ge=1, le=100_000, description="no more is rendered when they take up as much disk"),
+    ] = 256
+
+
 class TrainingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How LoRAs are trained on the folders in datasets."""
 
@@ -207,6 +223,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     samples: SamplesSettings = field(default_factory=SamplesSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
     jobs: JobsSettings = field(default_factory=JobsSettings)
+    pads: PadsSettings = field(default_factory=PadsSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     midi: MidiSettings = field(default_factory=MidiSettings)
     log: LogSettings = field(default_factory=LogSettings)

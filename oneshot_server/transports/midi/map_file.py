@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from importlib import resources
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NoReturn
 
@@ -18,6 +16,7 @@ from oneshot_server.transports.midi.bindings import Binding, Kind, MidiMap, Sour
 from oneshot_server.transports.midi.messages import MOST_DATA
 from oneshot_server.transports.midi.targets import Amount, parse_target
 
+BUILT_IN: Final = Path(__file__).parent / "maps"
 TABLE: Final = "bindings"
 LEARNED: Final = "learned"
 """Name of the map of what was learned; it lies over whichever map is chosen."""
@@ -58,16 +57,15 @@ def load_map(name: str, folder: Path) -> MidiMap:
 
 def map_names(folder: Path) -> list[str]:
     """The names of all maps, sorted."""
-    return sorted({*_own(folder), *_built_in()} - {LEARNED})
+    return sorted({*_files(folder), *_files(BUILT_IN)} - {LEARNED})
 
 
 def read_map(name: str, folder: Path) -> tuple[Binding, ...]:
     """The bindings of one map; a file of the home goes before one that is built in."""
     # A name from outside is compared with what is there and never made part of a path.
-    if name in (own := _own(folder)) and name != LEARNED:
-        return parse_map(read_toml_text(own[name]), str(own[name]))
-    if name in (built_in := _built_in()):
-        return parse_map(built_in[name].read_text(encoding="utf-8"), f"{name}.toml")
+    files = {**_files(BUILT_IN), **_files(folder)}
+    if name in files and name != LEARNED:
+        return parse_map(read_toml_text(files[name]), str(files[name]))
     known = ", ".join(map_names(folder))
     raise NotFoundError(f"no MIDI map is named {shown(name)}, expected one of {known}")
 
@@ -170,14 +168,8 @@ class _Row:
         raise SettingsError(f"{self._name}: line {line}: {TABLE}: {text}")
 
 
-def _own(folder: Path) -> dict[str, Path]:
+def _files(folder: Path) -> dict[str, Path]:
     try:
         return {path.stem: path for path in folder.glob("*.toml") if not path.name.startswith(".")}
     except OSError:  # not there, or not for us
         return {}
-
-
-def _built_in() -> dict[str, Traversable]:
-    folder = resources.files("oneshot_server.transports.midi") / "maps"
-    files = (file for file in folder.iterdir() if file.name.endswith(".toml"))
-    return {file.name.removesuffix(".toml"): file for file in files}

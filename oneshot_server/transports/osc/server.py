@@ -5,6 +5,7 @@ import errno
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, cast
 
 import structlog
@@ -12,6 +13,7 @@ import structlog
 from oneshot_server.domain.core import Core
 from oneshot_server.domain.events import Accepted, Cancelled, Done, Failed, JobEvent, JobId
 from oneshot_server.domain.midi import Midi
+from oneshot_server.domain.pads import PAD_KEYS, Pad
 from oneshot_server.domain.parameters import SEED
 from oneshot_server.domain.requests import GenerateRequest, parse_loras
 from oneshot_server.errors import AlreadyRunningError, BadArgumentsError, OneshotError
@@ -60,6 +62,13 @@ class OscServer(asyncio.DatagramProtocol):
             "/oneshot/train": self._train,
             "/oneshot/lora": self._lora,
             "/oneshot/lora/use": self._lora_use,
+            "/oneshot/pad/trigger": self._pad_trigger,
+            "/oneshot/pad/set": self._pad_set,
+            "/oneshot/pad/get": self._pad_get,
+            "/oneshot/kit/load": self._kit_load,
+            "/oneshot/kit/save": self._kit_save,
+            "/oneshot/kit/rename": self._kit_rename,
+            "/oneshot/kit/list": self._kit_list,
             **self._midi.handlers,
         }
 
@@ -149,12 +158,28 @@ class OscServer(asyncio.DatagramProtocol):
             status.model,
             status.training,
         )
+        reserve = status.reserve
+        self._answer(
+            source,
+            "/oneshot/reserve",
+            _id(parsed),
+            reserve.have,
+            reserve.wanted,
+            reserve.hits,
+            reserve.misses,
+        )
 
     def _list(self, parsed: Parsed, source: Address) -> None:
         what = str(parsed.arguments["what"])
         if what == MIDI_PORTS:
             self._midi.ports(parsed, source)
             return
+        self._items(what, parsed, source)
+
+    def _kit_list(self, parsed: Parsed, source: Address) -> None:
+        self._items("kits", parsed, source)
+
+    def _items(self, what: str, parsed: Parsed, source: Address) -> None:
         for item in self._core.list_items(what):
             self._answer(
                 source, "/oneshot/item", _id(parsed), what, short(item.name), short(item.detail)
@@ -162,7 +187,54 @@ class OscServer(asyncio.DatagramProtocol):
         self._answer(source, "/oneshot/ok", _id(parsed))
 
     def _generate(self, parsed: Parsed, source: Address) -> None:
-        self._begin(parsed, source, lambda: self._core.submit(_request(parsed)))
+        self._begin(parsed, source, lambda: self._core.submit(self._request(parsed)))
+
+    def _request(self, parsed: Parsed) -> GenerateRequest:
+        keys = dict(parsed.keys)
+        number = keys.pop("pad", None)
+        pad = Pad() if number is None else self._core.pad(cast("int", number))
+        pad = replace(pad, prompt=str(parsed.arguments["prompt"]))
+        fixed = pad.seed_policy == "fixed"
+        request = pad.request(seed=pad.seed if fixed else secrets.randbelow(int(SEED.high) + 1))
+        if "lora" in keys:
+            request = replace(request, loras=parse_loras(str(keys.pop("lora"))))
+        # The table's types are the request's, a test says so.
+        return replace(request, **keys)  # type: ignore[arg-type]
+
+    def _pad_trigger(self, parsed: Parsed, source: Address) -> None:
+        number = cast("int", parsed.arguments["pad"])
+        velocity = cast("float", parsed.arguments["velocity"])
+        self._begin(parsed, source, lambda: self._core.trigger_pad(number, velocity))
+
+    def _pad_set(self, parsed: Parsed, source: Address) -> None:
+        if not parsed.keys:
+            raise BadArgumentsError("/oneshot/pad/set came without a key, expected key and value")
+        for key, value in parsed.keys.items():
+            self._core.set_pad(cast("int", parsed.arguments["pad"]), key, value)
+        self._answer(source, "/oneshot/ok", _id(parsed))
+
+    def _pad_get(self, parsed: Parsed, source: Address) -> None:
+        number = cast("int", parsed.arguments["pad"])
+        pad = self._core.pad(number)
+        for key in PAD_KEYS:
+            value = getattr(pad, key.name)
+            shown = short(value) if isinstance(value, str) else value
+            self._answer(source, "/oneshot/pad", _id(parsed), number, key.name, shown)
+        self._answer(source, "/oneshot/ok", _id(parsed))
+
+    def _kit_load(self, parsed: Parsed, source: Address) -> None:
+        bank = cast("int | None", parsed.keys.get("bank"))
+        self._core.load_kit(str(parsed.arguments["name"]), bank)
+        self._answer(source, "/oneshot/ok", _id(parsed))
+
+    def _kit_save(self, parsed: Parsed, source: Address) -> None:
+        self._core.save_kit(str(parsed.arguments["name"]))
+        self._answer(source, "/oneshot/ok", _id(parsed))
+
+    def _kit_rename(self, parsed: Parsed, source: Address) -> None:
+        new_name = str(parsed.arguments["new_name"])
+        self._core.rename_kit(str(parsed.arguments["name"]), new_name)
+        self._answer(source, "/oneshot/ok", _id(parsed))
 
     def _train(self, parsed: Parsed, source: Address) -> None:
         dataset = str(parsed.arguments["dataset"])
@@ -228,17 +300,6 @@ class OscServer(asyncio.DatagramProtocol):
 
 def _id(parsed: Parsed) -> str:
     return str(parsed.arguments["id"])
-
-
-def _request(parsed: Parsed) -> GenerateRequest:
-    keys = dict(parsed.keys)
-    keys.setdefault("seed", secrets.randbelow(int(SEED.high) + 1))
-    loras = parse_loras(str(keys.pop("lora", "")))
-    return GenerateRequest(
-        prompt=str(parsed.arguments["prompt"]),
-        loras=loras,
-        **keys,  # type: ignore[arg-type]  # the table's types are the request's, a test says so
-    )
 
 
 async def start_osc_server(

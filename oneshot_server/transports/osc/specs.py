@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from oneshot_server.domain.parameters import GENERATE_KEYS, PROMPT, Parameter
+from oneshot_server.domain.pads import PAD_KEYS
+from oneshot_server.domain.parameters import GENERATE_KEYS, PROMPT, VELOCITY, Parameter
 
 ID: Final = Parameter(
     name="id", kind=str, low=0, high=200, default="", help='chosen by the client; "" for none'
@@ -77,7 +78,10 @@ def _number(name: str, low: float, high: float, text: str) -> Parameter:
 TAGS: Final[Mapping[type, str]] = {str: "s", int: "i", float: "f"}
 PAD: Final = Parameter(name="pad", kind=int, low=0, high=63, default="", help="number of a pad")
 STARS: Final = Parameter(name="stars", kind=int, low=0, high=5, default="", help="0 to 5")
-KEY: Final = _text("key", "a pad's key")
+KIT: Final = _text("name", "a kit")
+BANK: Final = Parameter(
+    name="bank", kind=int, low=0, high=3, default="all pads", help="sixteen of the pads"
+)
 LORA_NAME: Final = _text("name", "a LoRA")
 VERSION: Final = Parameter(
     name="version", kind=int, low=1, high=1_000_000, default="", help="1, 2, …"
@@ -122,7 +126,8 @@ REQUESTS: Final[Mapping[str, Request]] = {
         ),
         Request(
             address="/oneshot/status",
-            answer="/oneshot/state id state queue_length device model training",
+            answer="/oneshot/state id state queue_length device model training, "
+            "then /oneshot/reserve id have wanted hits misses",
             help="what the daemon is doing",
         ),
         Request(
@@ -133,35 +138,42 @@ REQUESTS: Final[Mapping[str, Request]] = {
         ),
         Request(
             address="/oneshot/pad/trigger",
-            arguments=(ID, PAD, _number("velocity", 0, 1, "how hard")),
+            arguments=(ID, PAD, VELOCITY),
             answer=GENERATED,
-            help="play a pad",
-            built=False,
+            help="hit a pad: a sound from its reserve; notice reserve_miss if it has none",
         ),
         Request(
             address="/oneshot/pad/set",
-            arguments=(ID, PAD, KEY, _text("value", "its value")),
-            help="change a pad",
-            built=False,
+            arguments=(ID, PAD),
+            keys=PAD_KEYS,
+            help="change one key of a pad, or several",
         ),
         Request(
             address="/oneshot/pad/get",
             arguments=(ID, PAD),
             answer="/oneshot/pad id pad key value … then /oneshot/ok id",
-            help="read a pad",
-            built=False,
+            help="read all keys of a pad",
         ),
         Request(
             address="/oneshot/kit/load",
-            arguments=(ID, _text("name", "a kit")),
-            help="load sixteen pads",
-            built=False,
+            arguments=(ID, KIT),
+            keys=(BANK,),
+            help="put a kit on the pads; with a bank only its first sixteen pads, there",
         ),
         Request(
             address="/oneshot/kit/save",
-            arguments=(ID, _text("name", "a kit")),
-            help="save sixteen pads",
-            built=False,
+            arguments=(ID, KIT),
+            help="write the pads as a kit; one of that name is kept as a numbered backup",
+        ),
+        Request(
+            address="/oneshot/kit/rename",
+            arguments=(ID, KIT, _text("new_name", "its new name")),
+            help="give a kit another name",
+        ),
+        Request(
+            address="/oneshot/kit/list",
+            answer="/oneshot/item id what name detail … then /oneshot/ok id",
+            help="name the kits, as /oneshot/list kits",
         ),
         Request(
             address="/oneshot/midi/learn",
@@ -338,6 +350,19 @@ ANSWERS: Final = (
         arguments="id state queue_length device model training",
         types="s s i s s s",
         help="state is starting, loading, ready, busy (still accepts) or failed",
+    ),
+    Answer(
+        address="/oneshot/reserve",
+        arguments="id have wanted hits misses",
+        types="s i i i i",
+        help="finished sounds of all pads that wait for a hit, how many there should be, and how "
+        "many hits found one or none since the start",
+    ),
+    Answer(
+        address="/oneshot/pad",
+        arguments="id pad key value",
+        types="s i s s|i|f",
+        help="one key of a pad",
     ),
 )
 """What the daemon sends."""
