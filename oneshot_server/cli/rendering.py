@@ -41,7 +41,7 @@ def render_request(
     home = resolve_home(home_option)
     settings = load_settings(home.config)
     if model is None:
-        with _daemon_of(home, settings) as daemon:
+        with daemon_of(home, settings) as daemon:
             if daemon is not None:
                 place = _copier(out) if out else None
                 with Report(json=json, place=place) as report:
@@ -72,7 +72,7 @@ def render_here(
     with Report(json=json) as report:
         asyncio.run(
             app.render_locally(
-                request,
+                [request],
                 settings,
                 out or home.samples_folder(settings.samples.folder),
                 report,
@@ -112,7 +112,7 @@ def _copier(out: Path) -> Callable[[Path], Path]:
 
 
 @contextmanager
-def _daemon_of(home: Home, settings: Settings) -> Iterator[Client | None]:
+def daemon_of(home: Home, settings: Settings) -> Iterator[Client | None]:
     """The daemon that holds the home, if it answers; another home's puts its sounds elsewhere."""
     client = None
     if running := home.running():

@@ -97,7 +97,8 @@ def test_a_file_from_windows_notepad_is_read(tmp_path: Path) -> None:
         ),
         (
             "[ocs]\nport = 1",
-            "[ocs] is no known section, expected one of osc, samples, engine, jobs, training, log",
+            "[ocs] is no known section, expected one of "
+            "osc, samples, engine, jobs, pads, training, log",
         ),
         ("osc = 1", "osc = 1, expected a section: [osc]"),
         ("[osc]\nport = ", "line 2: Invalid value"),
