@@ -16,11 +16,12 @@ from oneshot_server.domain.events import Cancelled, Done, EngineState, Failed, J
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.engine.supervisor import Supervisor
-from oneshot_server.errors import EngineFailedError, OneshotError
+from oneshot_server.errors import EngineFailedError
 from oneshot_server.jobs.blend import Blend
 from oneshot_server.jobs.core import OneshotCore
 from oneshot_server.jobs.event_bus import EventBus
 from oneshot_server.jobs.journal import Journal
+from oneshot_server.jobs.kit_desk import KitDesk
 from oneshot_server.jobs.pad_bank import PadBank
 from oneshot_server.jobs.pad_recipes import PadRecipes
 from oneshot_server.jobs.pads import Pads
@@ -119,7 +120,8 @@ async def running_daemon(
         )
         loras = LoraStore(home.loras)
         blend = Blend(connection, loras)
-        bank, kits = PadBank(connection), KitStore(home.kits)
+        bank = PadBank(connection)
+        desk = KitDesk(bank, KitStore(home.kits), loras)
         reserve = Reserve(
             bank=bank,
             recipes=PadRecipes(
@@ -171,7 +173,7 @@ async def running_daemon(
             bank=bank,
             pads=pads,
             reserve=reserve,
-            kits=kits,
+            desk=desk,
             journal=journal,
             engine=engine,
             bus=bus,
@@ -187,8 +189,7 @@ async def running_daemon(
             lease_seconds=settings.osc.lease_seconds,
         )
         stack.callback(osc.stop)
-        if bank.untouched and settings.pads.kit:
-            first_kit(bank, kits, settings.pads.kit)
+        desk.load_first(settings.pads.kit)
         reserve.start()
         stack.push_async_callback(reserve.stop)
         stack.push_async_callback(pads.stop)
@@ -214,14 +215,6 @@ async def running_daemon(
         log.info("daemon started", version=__version__, port=osc.port, samples=str(samples.folder))
         yield Daemon(core=core, engine=engine, osc=osc, midi=midi, samples=samples.folder)
         log.info("daemon stops")
-
-
-def first_kit(bank: PadBank, kits: KitStore, name: str) -> None:
-    """Put a kit on the pads of a new home; one that cannot be read is no reason not to start."""
-    try:
-        bank.load(kits.read(name), None)
-    except OneshotError as error:
-        log.warning("the pads stay empty", why=str(error))
 
 
 async def serve(
@@ -292,7 +285,7 @@ async def train_locally(
 
 
 async def render_locally(
-    request: GenerateRequest,
+    requests: Sequence[GenerateRequest],
     settings: Settings,
     folder: Path,
     on_event: Callable[[JobEvent], None],
@@ -302,10 +295,10 @@ async def render_locally(
     subtype: str | None = None,
     command: Sequence[str] | None = None,
 ) -> None:
-    """Render one request without a daemon: the same engine and queue, nothing remembered.
+    """Render without a daemon: the same engine and queue, nothing remembered.
 
     Args:
-        request: what to make.
+        requests: what to make, one after the other.
         settings: what ``config.toml`` says.
         folder: where the sounds go; its parent exists.
         on_event: told every event; may raise to stop.
@@ -320,7 +313,7 @@ async def render_locally(
     """
     if command is None:
         command = engine_command(settings.engine, home)
-    ended, listen = _until_the_end(on_event)
+    ended, listen = _until_the_end(on_event, len(requests))
     bus = EventBus()
     bus.subscribe(listen)
     engine = Supervisor(
@@ -334,9 +327,11 @@ async def render_locally(
             journal=Journal(connection),
             publisher=SamplesFolder(folder),
             bus=bus,
-            limit=1,
+            limit=len(requests),
         )
-        queue.submit(Blend(connection, LoraStore(home.loras)).resolve(request))
+        blend = Blend(connection, LoraStore(home.loras))
+        for request in requests:
+            queue.submit(blend.resolve(request))
         engine.start(queue)
         try:
             await ended
@@ -347,12 +342,14 @@ async def render_locally(
 
 
 def _until_the_end(
-    on_event: Callable[[JobEvent], None],
+    on_event: Callable[[JobEvent], None], jobs: int = 1
 ) -> tuple[asyncio.Future[None], Callable[[JobEvent], None]]:
-    """A listener that passes events on, and a future that is done with the terminal one."""
+    """A listener that passes events on, and a future that is done with the last terminal one."""
     ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    left = jobs
 
     def listen(event: JobEvent) -> None:
+        nonlocal left
         if ended.done():
             return
         try:
@@ -361,6 +358,8 @@ def _until_the_end(
             ended.set_exception(error)
             return
         if isinstance(event, Done | Failed | Cancelled):
-            ended.set_result(None)
+            left -= 1
+            if left == 0:
+                ended.set_result(None)
 
     return ended, listen

@@ -5,7 +5,19 @@ from typing import Annotated
 import typer
 
 from oneshot_server import __version__
-from oneshot_server.cli import doctor, info, midi, osc, picture, render, serve, train
+from oneshot_server.cli import (
+    doctor,
+    info,
+    kit,
+    midi,
+    multisample,
+    osc,
+    pads,
+    picture,
+    render,
+    serve,
+    train,
+)
 from oneshot_server.cli.group import OneshotGroup, make_streams_tolerant
 
 app = typer.Typer(
@@ -22,13 +34,15 @@ for command in (
     train.train,
     train.loras,
     train.datasets,
+    pads.pads,
+    multisample.multisample,
     info.info,
     picture.picture,
     doctor.doctor,
     osc.osc,
 ):
     app.command()(command)
-
+app.add_typer(kit.app, name="kit")
 app.add_typer(midi.app, name="midi")
 
 

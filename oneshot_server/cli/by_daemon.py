@@ -17,7 +17,7 @@ from oneshot_server.domain.events import (
     TerminalEvent,
 )
 from oneshot_server.domain.requests import GenerateRequest
-from oneshot_server.errors import BadArgumentsError, EngineFailedError
+from oneshot_server.errors import EngineFailedError
 from oneshot_server.library.home import Home
 from oneshot_server.settings import Settings
 from oneshot_server.transports.osc.client import OscClient
@@ -70,33 +70,6 @@ def daemon_of(home: Home, settings: Settings) -> Iterator[OscClient | None]:
         return
     with client:
         yield client if answers(client) else None
-
-
-def ask(client: Client, address: str, *arguments: float | str) -> list[Message]:
-    """Send a request that is answered at once; returns what came before ``/oneshot/ok``.
-
-    Args:
-        client: of a daemon.
-        address: of the request.
-        arguments: after the id.
-
-    Raises:
-        BadArgumentsError: the daemon refused; the text is its own.
-        EngineFailedError: it stopped answering.
-    """
-    own = _new_id()
-    for _ in range(PINGS):
-        received: list[Message] = []
-        client.send(address, own, *arguments)
-        while (message := client.receive(PING_SECONDS)) is not None:
-            if not message[1] or message[1][0] != own:
-                continue
-            if message[0] == "/oneshot/error":
-                raise BadArgumentsError(str(message[1][2]))
-            if message[0] == "/oneshot/ok":
-                return received
-            received.append(message)
-    raise EngineFailedError("the daemon stopped answering")
 
 
 def render_by_daemon(

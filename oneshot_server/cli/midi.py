@@ -21,7 +21,6 @@ app = typer.Typer(help="See and teach MIDI.", no_args_is_help=True)
 LEARN_PATIENCE_SECONDS: Final = 32.0
 MONITOR_SECONDS: Final = 60
 NOTE_SECONDS: Final = 0.1
-FLUSH_SECONDS: Final = 0.05
 
 
 class Kind(StrEnum):
@@ -61,7 +60,7 @@ def monitor(*, json: JsonOption = False, home: HomeOption = None) -> None:
     """Show every MIDI message that reaches the daemon, and what it did; Ctrl-C ends it."""
     from rich.console import Console
 
-    from oneshot_server.cli.by_daemon import ask
+    from oneshot_server.cli.asking import ask
 
     console = Console(highlight=False, soft_wrap=True)
     with _daemon(home) as client:
@@ -156,7 +155,6 @@ def send(
         if kind is Kind.NOTE:
             time.sleep(NOTE_SECONDS)
             output(bytes(mido.Message("note_off", note=number, **where).bytes()))
-        time.sleep(FLUSH_SECONDS)  # a port that is closed at once may take the message with it
 
 
 def _style(deed: str) -> str:
@@ -166,7 +164,8 @@ def _style(deed: str) -> str:
 
 
 def _port_rows(home_option: HomeOption) -> list[tuple[str, str]]:
-    from oneshot_server.cli.by_daemon import ask, daemon_of
+    from oneshot_server.cli.asking import ask
+    from oneshot_server.cli.by_daemon import daemon_of
     from oneshot_server.library.home import resolve_home
     from oneshot_server.settings import load_settings
     from oneshot_server.transports.midi.ports import list_ports

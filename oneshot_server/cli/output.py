@@ -1,6 +1,7 @@
 """Text for terminals and JSON for programs."""
 
 import json
+from collections.abc import Iterable, Sequence
 
 import typer
 
@@ -18,3 +19,19 @@ def printable(text: str) -> str:
 def print_json(value: object) -> None:
     """One object on one line; ASCII, so that any pipe can carry it."""
     typer.echo(json.dumps(value))
+
+
+def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "") -> None:
+    """A table for people, drawn by Rich, which is slow to load."""
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE, title=Text(printable(title)) if title else None, title_justify="left")
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        # Text, not markup: a name may hold brackets.
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    Console().print(table)

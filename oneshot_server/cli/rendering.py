@@ -69,7 +69,7 @@ def render_here(
     with Report(json=json) as report:
         asyncio.run(
             app.render_locally(
-                request,
+                [request],
                 settings,
                 out or home.samples_folder(settings.samples.folder),
                 report,

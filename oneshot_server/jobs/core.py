@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-import structlog
-
 from oneshot_server.domain.core import Item, Status
 from oneshot_server.domain.events import (
     Accepted,
@@ -21,24 +19,21 @@ from oneshot_server.domain.events import (
 )
 from oneshot_server.domain.lora_card import LoraCard
 from oneshot_server.domain.pads import Pad, Value
-from oneshot_server.domain.requests import GenerateRequest, parse_loras
+from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.errors import (
     BadArgumentsError,
     ForbiddenError,
-    NotFoundError,
 )
 from oneshot_server.jobs.blend import Blend, Versions
 from oneshot_server.jobs.choke import Choke
 from oneshot_server.jobs.event_bus import EventBus
 from oneshot_server.jobs.journal import Journal
+from oneshot_server.jobs.kit_desk import KitDesk
 from oneshot_server.jobs.pad_bank import PadBank
 from oneshot_server.jobs.pads import Pads
 from oneshot_server.jobs.queue import JobQueue
 from oneshot_server.jobs.reserve import Reserve
-from oneshot_server.library.kit_store import KitStore
 from oneshot_server.pipeline.model_folder import CARD_FILE
-
-log = structlog.get_logger(__name__)
 
 REMEMBERED_JOBS: Final = 256
 RECENT_SOUNDS: Final = 20
@@ -93,7 +88,7 @@ class OneshotCore:
         bank: knows what the pads play.
         pads: takes hits.
         reserve: knows what is in reserve.
-        kits: knows the kits.
+        desk: puts kits on the pads.
         journal: knows the sounds published last.
         engine: is asked for its state.
         bus: tells what happens.
@@ -110,7 +105,7 @@ class OneshotCore:
         bank: PadBank,
         pads: Pads,
         reserve: Reserve,
-        kits: KitStore,
+        desk: KitDesk,
         journal: Journal,
         engine: EngineInfo,
         bus: EventBus,
@@ -123,7 +118,7 @@ class OneshotCore:
         self._bank = bank
         self._pads = pads
         self._reserve = reserve
-        self._kits = kits
+        self._desk = desk
         self._journal = journal
         self._engine = engine
         self._bus = bus
@@ -169,13 +164,7 @@ class OneshotCore:
 
     def set_pad(self, number: int, key: str, value: Value) -> None:
         """Change a pad; see ``domain.core.Core``."""
-        pad = self._bank.pad(number).with_value(key, value)
-        if key == "lora":
-            for lora in parse_loras(pad.lora):
-                if lora.name not in self._loras.names():
-                    known = ", ".join(self._loras.names()) or "there is none yet"
-                    raise NotFoundError(f'no LoRA is named "{lora.name[:80]}", expected: {known}')
-        self._bank.set(number, pad)
+        self._desk.set_pad(number, key, value)
         self._reserve.changed()
 
     @property
@@ -185,21 +174,16 @@ class OneshotCore:
 
     def load_kit(self, name: str, bank: int | None = None) -> None:
         """Load a kit; see ``domain.core.Core``."""
-        self._bank.load(self._kits.read(name), bank)
+        self._desk.load(name, bank)
         self._reserve.changed()
 
     def save_kit(self, name: str) -> None:
         """Save a kit; see ``domain.core.Core``."""
-        kept = self._kits.save(self._bank.to_kit(name))
-        if kept is not None:
-            log.info("a kit was saved over", kit=name, the_old_one=str(kept))
-        self._bank.rename(name)
+        self._desk.save(name)
 
     def rename_kit(self, name: str, new_name: str) -> None:
         """Rename a kit; see ``domain.core.Core``."""
-        self._kits.rename(name, new_name)
-        if self._bank.kit == name:
-            self._bank.rename(new_name)
+        self._desk.rename(name, new_name)
 
     def status(self) -> Status:
         """What the daemon is doing; see ``domain.core.Core``."""
@@ -256,21 +240,8 @@ class OneshotCore:
         return items
 
     def _kit_items(self) -> list[Item]:
-        return [
-            Item(
-                name=name,
-                detail="; ".join(
-                    words
-                    for words, true in (
-                        ("loaded", name == self._bank.kit),
-                        ("built in", self._kits.is_built_in(name)),
-                    )
-                    if true
-                )
-                or "your own",
-            )
-            for name in self._kits.names()
-        ]
+        names = self._desk.names()
+        return [Item(name=name, detail=self._desk.describe(name)) for name in names]
 
     def history(self, job: JobId) -> Sequence[JobEvent]:
         """What lasts of a job; see ``domain.core.Core``."""

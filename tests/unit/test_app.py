@@ -264,7 +264,7 @@ def test_rendering_without_a_daemon_puts_the_sounds_where_asked(tmp_path):
     events = []
     asyncio.run(
         render_locally(
-            kick(count=2),
+            [kick(count=2)],
             Settings(),
             tmp_path,
             events.append,
@@ -279,7 +279,7 @@ def test_rendering_without_a_daemon_puts_the_sounds_where_asked(tmp_path):
 def test_rendering_without_a_daemon_says_why_the_engine_failed(tmp_path):
     async def body():
         await render_locally(
-            kick(),
+            [kick()],
             Settings(),
             tmp_path,
             lambda _event: None,

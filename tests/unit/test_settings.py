@@ -99,9 +99,14 @@ def test_a_file_from_windows_notepad_is_read(tmp_path: Path) -> None:
         ),
         (
             "[ocs]\nport = 1",
-            "[ocs] is no known section, expected one of osc, samples, engine, jobs, training, "
-            "midi, log",
+            "[ocs] is no known section, expected one of osc, samples, engine, jobs, pads, "
+            "training, midi, log",
         ),
+        (
+            "[midi]\nchannel = 17",
+            'midi.channel = 17, expected an int from 1 to 16 or "omni"',
+        ),
+        ("[midi]\ninputs = 1", "midi.inputs = 1, expected a list of up to 32 strings"),
         ("osc = 1", "osc = 1, expected a section: [osc]"),
         ("[osc]\nport = ", "line 2: Invalid value"),
         ('[osc]\nhost = "x', "line 2: Unterminated string"),

@@ -28,6 +28,8 @@ CLIENT: Final = "oneshot-server"
 """How others see us; ports of this name are never listened to, or lights would hit pads."""
 MOST_OUTGOING: Final = 256
 LIVENESS_SECONDS: Final = 0.25
+SETTLE_SECONDS: Final = 0.1
+"""A new connection carries nothing at first, and one that is closed at once loses what it has."""
 STOP_SECONDS: Final = 3.0
 _ALSA_NUMBERS: Final = re.compile(r" \d+:\d+$")
 
@@ -103,7 +105,9 @@ def open_output(settings: MidiSettings, pattern: str) -> Iterator[Callable[[byte
             raise NoMidiError(f'no MIDI output is named "{pattern}"', f"expected one of: {known}")
         with midi_errors():
             port.open_port(index, name="out")
+        time.sleep(SETTLE_SECONDS)
         yield port.send_message
+        time.sleep(SETTLE_SECONDS)
     finally:
         _close(port)
 

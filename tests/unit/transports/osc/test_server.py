@@ -45,6 +45,7 @@ def test_ping_status_and_list_are_answered_to_the_sender():
         assert await peer.receive() == ("/oneshot/pong", "a", "ready", 0)
         peer.send("/oneshot/status", "b")
         assert await peer.receive() == ("/oneshot/state", "b", "ready", 0, "cpu", "fake", "")
+        assert await peer.receive() == ("/oneshot/reserve", "b", 0, 0, 0, 0)
         peer.send("/oneshot/list", "c", "models")
         assert await peer.receive() == ("/oneshot/item", "c", "models", "models one", "1")
         assert await peer.receive() == ("/oneshot/item", "c", "models", "models two", "2")
