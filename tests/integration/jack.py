@@ -62,6 +62,7 @@ class MidiDump:
     port = "dump:input"
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "dump.txt"
         with self._path.open("w") as file:
             self._process = subprocess.Popen(
