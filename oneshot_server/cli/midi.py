@@ -158,7 +158,7 @@ def send(
 
 
 def _style(deed: str) -> str:
-    if not deed or deed.startswith(("ignored", "choked, nothing")):
+    if not deed or deed.startswith(("ignored", "let go", "choked, nothing")):
         return "dim"
     return "red" if deed.startswith("refused") else "green"
 

@@ -3,13 +3,16 @@
 import os
 import subprocess
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
 PATIENCE_SECONDS = 60
-SERVER = f"oneshot-test-{os.getpid()}"
+# JACK knows eight servers on a machine, and one that was killed keeps its place until its name
+# comes again: so the name is that of the checkout, not of the process.
+SERVER = f"oneshot-test-{zlib.crc32(os.fsencode(Path.cwd()))}"
 ENVIRONMENT = {
     **os.environ,
     "JACK_DEFAULT_SERVER": SERVER,
@@ -37,10 +40,14 @@ def connect(source: str, sink: str) -> None:
 
 
 @contextmanager
-def jack_server() -> Iterator[subprocess.Popen[bytes]]:
-    """``jackd`` with the dummy driver."""
-    command = ["jackd", "--no-realtime", "-n", SERVER, "-d", "dummy", "-r", "48000", "-p", "256"]
-    with peer(*command) as server:
+def jack_server(*options: str) -> Iterator[subprocess.Popen[bytes]]:
+    """``jackd`` with the dummy driver.
+
+    By itself it does not wait for a client that has no time just then, and what was for it is lost;
+    ``--sync`` does.
+    """
+    command = ["jackd", "--no-realtime", "-n", SERVER, *options]
+    with peer(*command, "-d", "dummy", "-r", "48000", "-p", "256") as server:
         until_port("system:capture_1")
         yield server
 
@@ -53,7 +60,11 @@ def peer(*command: str) -> Iterator[subprocess.Popen[bytes]]:
         try:
             yield process
         finally:
-            process.kill()
+            process.terminate()
+            try:
+                process.wait(10)
+            finally:
+                process.kill()
 
 
 class MidiDump:

@@ -23,6 +23,7 @@ from tests.integration.live_daemon import ONESHOT, LiveDaemon, free_port, needs
 
 pytestmark = [needs("jackd"), needs("jack_midiseq"), needs("jack_midi_dump")]
 OURS = "oneshot-server:in"
+PATIENT = ("--sync", "--timeout", "2000")
 
 
 class Ear:
@@ -78,7 +79,7 @@ def played_by_midiseq(home: Path, first_at_seconds: int) -> bool:
     notes = [(first_at_seconds * rate + rate // 8 * n, 36 + n % 4) for n in range(16)]
     sequence = [str(number) for at, note in notes for number in (at, note, rate // 16)]
     loop = str(2 * (first_at_seconds + 5) * rate)  # it is not over before it is killed
-    with midi_daemon(home) as (daemon, ear), MidiDump(home) as dump:
+    with midi_daemon(home, inputs=()) as (daemon, ear), MidiDump(home) as dump:
         until_port(OURS)
         with peer("jack_midiseq", "seq", loop, *sequence):
             connect("seq:out", dump.port)
@@ -95,7 +96,7 @@ def played_by_midiseq(home: Path, first_at_seconds: int) -> bool:
 
 
 def test_every_note_that_jack_midiseq_plays_becomes_a_file(tmp_path):
-    with jack_server():
+    with jack_server(*PATIENT):
         assert any(played_by_midiseq(tmp_path / f"{begin}", begin) for begin in (2, 6, 20))
 
 
@@ -106,13 +107,13 @@ def test_without_midi_it_plays_by_osc_and_a_server_that_comes_and_goes_is_picked
         assert error[:2] == ("a", "not_found")
         ear.send("/oneshot/pad/trigger", "b", 0, 1.0)
         ear.next("/oneshot/done")
-        for _ in range(2):
+        for how in (signal.SIGKILL, signal.SIGTERM):
             with jack_server() as server:
                 until_port(OURS)
                 sent = oneshot(tmp_path, "send", "note", "37", "127")
                 assert sent.returncode == 0, sent.stderr
                 ear.next("/oneshot/done")
-                server.send_signal(signal.SIGKILL)
+                server.send_signal(how)
                 server.wait()
             ear.send("/oneshot/ping", "alive")
             ear.next("/oneshot/pong")

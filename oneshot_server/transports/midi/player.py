@@ -34,6 +34,7 @@ from oneshot_server.transports.midi.targets import (
 
 log = structlog.get_logger(__name__)
 
+LET_GO: Final = "let go"
 CLOCK_SILENT_SECONDS: Final = 2.0
 """A port whose clock is silent for so long makes room for another port's."""
 
@@ -106,7 +107,7 @@ class Player:
             at: when it came, as the schedule's time.
 
         Returns:
-            What was done, in words; empty if nothing was to be.
+            What was done, in words; empty if the map has nothing for the message.
         """
         bound = self.midi_map.find(message)
         if bound is None:
@@ -124,7 +125,7 @@ class Player:
                 return f"bank {bank}"
             case None:
                 return f"{bound.target} waits: no pad was hit yet"
-        return ""
+        return LET_GO
 
     def _hit(self, pad: int, message: ChannelMessage, at: float, *, chokes: bool) -> str:
         strength = _strength(message)
@@ -134,7 +135,7 @@ class Player:
             self._last_pad = pad
             line = self._clock.next_line(at, self._grid_ticks)
             return self._hits.strike(Hit(pad=pad, velocity=strength, source=source), line)
-        return self._hits.choke(*source) if chokes and source else ""
+        return self._hits.choke(*source) if chokes and source else LET_GO
 
     def _meant(self, target: Target) -> Target | None:
         """A target with the pad that it means now; ``None`` if it means the last one of none."""

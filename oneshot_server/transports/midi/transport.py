@@ -24,6 +24,7 @@ from oneshot_server.transports.midi.backend import load_rtmidi
 from oneshot_server.transports.midi.bindings import Binding
 from oneshot_server.transports.midi.clock import GRIDS
 from oneshot_server.transports.midi.decode import Decoder
+from oneshot_server.transports.midi.doubles import Doubles
 from oneshot_server.transports.midi.inbox import Arrival, Inbox
 from oneshot_server.transports.midi.learn import LEARN_SECONDS, message_to_source, remember
 from oneshot_server.transports.midi.lights import Lights
@@ -82,6 +83,7 @@ class MidiTransport:
         self._watchers: list[Callable[[MidiEvent], None]] = []
         self._learning: _Learning | None = None
         self._decoders: dict[str, Decoder] = {}
+        self._doubles = Doubles()
         self._drops_told = 0
         self._drops_told_at = -DROPS_SECONDS
         self._loop = asyncio.get_running_loop()
@@ -190,6 +192,8 @@ class MidiTransport:
             return f"ignored: midi.channel is {self._settings.channel}"
         if self._lights.is_echo(message, at):
             return "ignored: a light that came back"
+        if (other := self._doubles.first_came_from(port, message, at)) is not None:
+            return f"ignored: the same note has come from {other}"
         if self._learning is not None and self._learn_from(message, self._learning):
             return "learned"
         return self._player.take(message, at)
@@ -222,7 +226,7 @@ class MidiTransport:
         self._state = state
         if state.problem is not None:
             log.warning("no MIDI", problem=state.problem.text, advice=state.problem.advice)
-            self._state_listener(f"No MIDI: {state.problem}. OSC goes on.")
+            self._state_listener(f"No MIDI yet, OSC goes on. {state.problem}")
             return
         opened = [port.name for port in state.ports if port.open]
         for gone in self._decoders.keys() - set(opened):

@@ -72,7 +72,7 @@ def test_a_note_hits_its_pad_with_its_velocity():
 
 def test_what_is_not_mapped_does_nothing():
     stage = Stage(PADS)
-    assert stage.note(35) == stage.off(36) == stage.cc(1, 1) == stage.program(0) == ""
+    assert stage.note(35) == stage.off(35) == stage.cc(1, 1) == stage.program(0) == ""
     assert stage.core.hits == []
 
 
@@ -277,7 +277,7 @@ def test_letting_go_cancels_a_job_that_has_not_ended_and_no_other():
 def test_letting_go_of_other_pads_does_nothing():
     stage = Stage(PADS)
     stage.note(36)
-    assert stage.off(36) == ""
+    assert stage.off(36) == "let go"
 
 
 def test_a_hit_of_a_choke_group_replaces_one_of_the_group_that_waits_for_the_beat():
