@@ -10,7 +10,7 @@ FOLDERS = Path("../shared/data/user_folders")
 
 def main() -> None:
     """Run each benchmark in a process of its own; those that need recordings only with them."""
-    programs = [["benchmarks.speed"]]
+    programs = [["benchmarks.speed"], ["benchmarks.pads"], ["benchmarks.pads", "--minutes", "10"]]
     if DATA.exists():
         programs += [["benchmarks.starter_quality"], ["benchmarks.inversion"]]
         programs += [["benchmarks.lora_speed"]]
