@@ -1,7 +1,7 @@
 """How pads answer to MIDI: ``python -m benchmarks.midi``, through a JACK server without sound.
 
-From the call that sends the note to its ``/oneshot/sample`` with the file in the samples folder. The
-server hands messages on once a period, 256 frames or 5.3 ms. It needs ``jackd``.
+From the call that sends the note to its ``/oneshot/sample`` with the file in the samples folder.
+The server hands messages on once a period, 256 frames or 5.3 ms. It needs ``jackd``.
 """
 
 import argparse
@@ -95,6 +95,7 @@ def play(daemon: Live, label: str, count: int, rate: float, *, soft: bool) -> No
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--hits", type=int, default=1000)
+    parser.add_argument("--soft-hits", type=int, default=1000)
     parser.add_argument("--rate", type=float, default=4.0, help="hits a second")
     options = parser.parse_args()
     os.environ.update(ENVIRONMENT)
@@ -103,8 +104,9 @@ def main() -> None:
         until_port(PORT)
         row("first filling of the reserve", until_full(daemon.client), "s")
         play(daemon, "MIDI, hard hits", options.hits, options.rate, soft=False)
-        until_full(daemon.client)
-        play(daemon, "MIDI, soft hits", options.hits, options.rate, soft=True)
+        if options.soft_hits:
+            until_full(daemon.client)
+            play(daemon, "MIDI, soft hits", options.soft_hits, options.rate, soft=True)
         row("memory of the daemon process", resident_megabytes(daemon.process.pid), "MB")
 
 

@@ -108,7 +108,7 @@ def test_without_midi_it_plays_by_osc_and_a_server_that_comes_and_goes_is_picked
         ear.send("/oneshot/pad/trigger", "b", 0, 1.0)
         ear.next("/oneshot/done")
         for how in (signal.SIGKILL, signal.SIGTERM):
-            with jack_server() as server:
+            with jack_server(*PATIENT) as server:
                 until_port(OURS)
                 sent = oneshot(tmp_path, "send", "note", "37", "127")
                 assert sent.returncode == 0, sent.stderr
@@ -122,7 +122,7 @@ def test_without_midi_it_plays_by_osc_and_a_server_that_comes_and_goes_is_picked
 
 
 def test_a_message_is_learned_and_shown_by_the_command_line(tmp_path):
-    with jack_server(), midi_daemon(tmp_path) as (_daemon, ear):
+    with jack_server(*PATIENT), midi_daemon(tmp_path) as (_daemon, ear):
         until_port(OURS)
         assert "oneshot-server" in oneshot(tmp_path, "ports").stdout
         command = [*ONESHOT, "midi", "learn", "pad.7", "--home", str(tmp_path)]
@@ -147,7 +147,7 @@ def test_a_message_is_learned_and_shown_by_the_command_line(tmp_path):
 
 def test_a_pad_lights_up_when_its_sound_is_there(tmp_path):
     with (
-        jack_server(),
+        jack_server(*PATIENT),
         MidiDump(tmp_path) as dump,
         midi_daemon(tmp_path, outputs=("dump*",)) as (
             _daemon,

@@ -1,4 +1,4 @@
-"""One note that comes by two ways: a port that we listen to and that is routed to our own port too."""
+"""One note that comes by two ways: by a port of its own, and by ours to which that is routed."""
 
 from typing import Final
 
