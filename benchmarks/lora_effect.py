@@ -6,7 +6,8 @@ bare kinds of the second half ("kick") and the same seeds. Printed for each fold
 
 - Fréchet: distance (Heusel et al., 2017) from the 64 sounds to the unheard half, of log-mel
   features whitened by a PCA of ``--data``, before and after; and from the heard half to the other,
-  which a few recordings do not come nearer to than that.
+  which a few recordings do not come nearer to than that. The space has 8 dimensions, as the halves
+  have 13 sounds and more: a covariance needs more sounds than dimensions (``--dimensions``).
 - others: how often a classifier trained on ``--data`` names the asked class of kinds that the
   folder does not hold, before and after.
 - copies: sounds nearer to a training sound than 99 % of pairs of the folder's own sounds.
@@ -64,7 +65,7 @@ class Judge:
     classifier: Pipeline
 
     @classmethod
-    def of(cls, data: Path, model: Model) -> "Judge":
+    def of(cls, data: Path, model: Model, dimensions: int) -> "Judge":
         """Fitted on recordings."""
         real = recordings(data, model.card.profile)
         classifier = make_pipeline(
@@ -72,7 +73,7 @@ class Judge:
             LogisticRegression(C=0.1, class_weight="balanced", max_iter=2000),
         )
         return cls(
-            space=PCA(16, whiten=True, random_state=0).fit(real.features),
+            space=PCA(dimensions, whiten=True, random_state=0).fit(real.features),
             classifier=classifier.fit(real.features, real.kinds),
         )
 
@@ -199,10 +200,11 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--data", type=Path, default=Path("../shared/data/base_train"))
+    parser.add_argument("--dimensions", type=int, default=8)
     parser.add_argument("--keep", type=Path, default=Path(), help="existing folder for the LoRAs")
     arguments, options = parser.parse_known_args()
     model = load_model(STARTER, torch.device("cpu"))
-    judge = Judge.of(arguments.data, model)
+    judge = Judge.of(arguments.data, model, arguments.dimensions)
     print(
         f"{'folder':16} {'sounds':>6} {'seconds':>7} {'steps':>6} {'live':>5} "
         f"{'Fréchet':>8} {'after':>7} {'falls':>6} {'halves':>7} {'others':>7} {'after':>6} "

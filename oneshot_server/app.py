@@ -27,7 +27,7 @@ from oneshot_server.jobs.pad_recipes import PadRecipes
 from oneshot_server.jobs.pads import Pads
 from oneshot_server.jobs.queue import JobQueue
 from oneshot_server.jobs.reserve import Reserve
-from oneshot_server.library.database import open_database
+from oneshot_server.library.database import checkpoint, open_database
 from oneshot_server.library.dataset_folder import dataset_path
 from oneshot_server.library.dataset_watch import DatasetWatch
 from oneshot_server.library.home import Home
@@ -46,6 +46,7 @@ from oneshot_server.transports.osc.server import OscServer, start_osc_server
 
 log = structlog.get_logger(__name__)
 
+CHECKPOINT_SECONDS: Final = 5.0
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
@@ -110,6 +111,7 @@ async def running_daemon(
         if settings.osc.host not in LOOPBACK:
             log.warning("the network is let in", host=settings.osc.host)
         connection = stack.enter_context(closing(open_database(home.database)))
+        stack.push_async_callback(_cancel, asyncio.create_task(_checkpoints(home.database)))
         samples = SamplesFolder(home.samples_folder(settings.samples.folder))
         samples.sweep()
         journal, bus = Journal(connection), EventBus()
@@ -215,6 +217,17 @@ async def running_daemon(
         log.info("daemon started", version=__version__, port=osc.port, samples=str(samples.folder))
         yield Daemon(core=core, engine=engine, osc=osc, midi=midi, samples=samples.folder)
         log.info("daemon stops")
+
+
+async def _checkpoints(database: Path) -> None:
+    while True:
+        await asyncio.sleep(CHECKPOINT_SECONDS)
+        await asyncio.to_thread(checkpoint, database)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 async def serve(

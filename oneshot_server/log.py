@@ -63,3 +63,11 @@ def stop_log(handler: RotatingFileHandler) -> None:
     with suppress(OSError):  # what is left of it does not fit on the disk
         handler.close()
     structlog.reset_defaults()
+
+
+def log_nothing() -> None:
+    """Keep the log of a command that does a daemon's work out of what it prints.
+
+    What goes wrong is told as an error.
+    """
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

@@ -1,8 +1,11 @@
 """The pads of a home: by the daemon that holds it, or in its database if none runs."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Protocol
+
+import structlog
 
 from oneshot_server.cli.asking import ask
 from oneshot_server.cli.by_daemon import Client, daemon_of
@@ -63,6 +66,9 @@ def desk_of(home: Home) -> Iterator[Desk]:
             yield _DaemonsDesk(daemon)
             return
     home.create()
+    # What a daemon would log is no news for a terminal.
+    quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
+    structlog.configure(wrapper_class=quiet)
     with closing(open_database(home.database)) as connection:
         desk = KitDesk(PadBank(connection), KitStore(home.kits), LoraStore(home.loras))
         desk.load_first(settings.pads.kit)

@@ -6,7 +6,7 @@ import typer
 
 from oneshot_server.cli.options import HomeOption, JsonOption
 from oneshot_server.cli.output import print_json, printable, show_table
-from oneshot_server.domain.pads import PAD_KEYS, PADS_IN_BANK, Pad, Value
+from oneshot_server.domain.pads import PAD_KEYS, Pad, Value
 from oneshot_server.errors import BadArgumentsError
 
 PadOption = Annotated[
@@ -56,19 +56,18 @@ def pads(
 def _show_all(kit: str, shown: list[tuple[int, Pad, str]]) -> None:
     rows = [
         (
-            f"{n // PADS_IN_BANK + 1}·{n % PADS_IN_BANK + 1}",
             str(n),
             pad.name,
             pad.prompt,
             pad.lora,
-            pad.seed_policy,
+            "" if pad.seed_policy == "new" else pad.seed_policy,
             f"{pad.tune:+g}" if pad.tune else "",
             str(pad.choke or ""),
             level,
         )
         for n, pad, level in shown
     ]
-    columns = ("bank", "pad", "name", "prompt", "LoRA", "seed", "tune", "choke", "reserve")
+    columns = ("pad", "name", "prompt", "LoRA", "seed", "tune", "choke", "reserve")
     show_table(columns, rows, title=f"kit {kit}" if kit else "no kit")
 
 

@@ -1,11 +1,8 @@
 """Render a request: by the daemon of the home if one runs, else here."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 from pathlib import Path
-
-import structlog
 
 from oneshot_server import app
 from oneshot_server.cli.by_daemon import daemon_of, render_by_daemon
@@ -15,6 +12,7 @@ from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.errors import ForbiddenError, NotFoundError
 from oneshot_server.library.home import Home, resolve_home
 from oneshot_server.library.samples_folder import SamplesFolder
+from oneshot_server.log import log_nothing
 from oneshot_server.settings import Settings, load_settings, override
 
 
@@ -63,9 +61,7 @@ def render_here(
         home.create()
     else:
         make_folder(out)
-    # What goes wrong is told as an error; structlog would print the rest among the paths.
-    quiet = structlog.make_filtering_bound_logger(logging.CRITICAL)
-    structlog.configure(wrapper_class=quiet)
+    log_nothing()
     with Report(json=json) as report:
         asyncio.run(
             app.render_locally(

@@ -37,6 +37,7 @@ def train(
     """Train a LoRA on a folder of sounds; a running daemon's sounds come first."""
     from oneshot_server import app
     from oneshot_server.library.home import resolve_home
+    from oneshot_server.log import log_nothing
     from oneshot_server.settings import load_settings, override
 
     if not folder.is_dir():
@@ -47,6 +48,7 @@ def train(
     settings = override(settings, "training.steps", steps, origin="--steps")
     settings = override(settings, "training.rank", rank, origin="--rank")
     place.create()
+    log_nothing()
     with TrainingReport(json=json) as report:
         asyncio.run(
             app.train_locally(

@@ -8,21 +8,21 @@ HATS: Final = 1
 """The choke group of the hats."""
 
 ROLES: Final[tuple[tuple[str, str, int, float], ...]] = (
-    ("kick", "kick", 0, 0.0),
-    ("rim", "rim", 0, 0.0),
-    ("snare", "snare", 0, 0.0),
-    ("clap", "clap", 0, 0.0),
-    ("snare 2", "short snare", 0, 0.0),
-    ("low tom", "low tom", 0, 0.0),
+    ("kick", "kick", 0, 0.9),
+    ("rim", "rim", 0, 0.3),
+    ("snare", "snare", 0, 0.6),
+    ("clap", "clap", 0, 0.5),
+    ("snare 2", "short snare", 0, 0.35),
+    ("low tom", "low tom", 0, 0.9),
     ("closed hat", "closed hat", HATS, 0.2),
-    ("mid tom", "mid tom", 0, 0.0),
+    ("mid tom", "mid tom", 0, 0.8),
     ("pedal hat", "short closed hat", HATS, 0.12),
-    ("high tom", "high tom", 0, 0.0),
-    ("open hat", "open hat", HATS, 0.0),
-    ("perc", "perc", 0, 0.0),
-    ("shaker", "shaker", 0, 0.0),
+    ("high tom", "high tom", 0, 0.7),
+    ("open hat", "open hat", HATS, 0.8),
+    ("perc", "perc", 0, 0.5),
+    ("shaker", "shaker", 0, 0.35),
     ("crash", "crash", 0, 0.0),
-    ("cowbell", "cowbell", 0, 0.0),
+    ("cowbell", "cowbell", 0, 0.6),
     ("ride", "ride", 0, 0.0),
 )
 """Name, words added to the style, choke group, longest seconds (0 for the model's)."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # it needs torch, which is slow to load and not needed to beg
     from oneshot_server.engine.render_job import JobRenderer
 
 PROGRESS_SECONDS: Final = 0.1
+NICENESS: Final = 2
 
 
 class Connection:
@@ -160,6 +161,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--max-batch", type=int, default=8)
     arguments = parser.parse_args()
+    if hasattr(os, "nice"):  # the daemon answers a hit in milliseconds, whatever is rendered
+        os.nice(NICENESS)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     # Frames own the real stdout; whatever a library prints goes to stderr, the daemon's log.
     outgoing = os.fdopen(os.dup(sys.stdout.fileno()), "wb")

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,8 @@ import structlog
 from oneshot_server.errors import DiskFullError, ForbiddenError
 
 log = structlog.get_logger(__name__)
+
+MOST_LOG_PAGES: Final = 20_000
 
 MIGRATIONS: Final[Sequence[str]] = (
     """
@@ -80,6 +82,12 @@ def open_database(path: Path | str) -> sqlite3.Connection:
             return _open(path)
 
 
+def checkpoint(path: Path) -> None:
+    """Bring what the log holds into the file; waits for the disk, and lets others go on writing."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
 @contextmanager
 def database_errors(path: Path | str = "library.db") -> Iterator[None]:
     """Raise what SQLite raises as this package's errors: the disk may fill at any statement.
@@ -104,6 +112,9 @@ def _open(path: Path | str) -> sqlite3.Connection:
         # the end of the process; only a power cut may take the last ones, never the file.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        # A checkpoint waits for the disk, and whoever commits would wait with it: ``checkpoint``
+        # is for a thread. This is how long the log gets if nobody calls it.
+        connection.execute(f"PRAGMA wal_autocheckpoint = {MOST_LOG_PAGES}")
         connection.execute("PRAGMA foreign_keys = ON")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         for number, script in enumerate(MIGRATIONS[version:], start=version + 1):

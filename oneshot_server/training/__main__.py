@@ -4,6 +4,7 @@ import argparse
 import logging
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -77,6 +78,10 @@ def _set_up_machine(spec: TrainingSpec) -> None:
     """Threads, niceness and the visible GPU, before anything else is asked of torch."""
     if hasattr(os, "nice"):
         os.nice(NICENESS)
+    # Desktop Linux shares the cores between sessions first (autogroup, sched(7)), and the trainer
+    # has a session of its own: its niceness alone would count for nothing beside an engine or DAW.
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICENESS), encoding="ascii")
     launched = "ACCELERATE_MIXED_PRECISION" in os.environ
     name, _, number = spec.device.partition(":")
     alone = os.environ.get("WORLD_SIZE", "1") == "1"

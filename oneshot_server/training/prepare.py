@@ -183,24 +183,25 @@ def _without_near_duplicates(
     features = torch.stack([sound.encoded.features for sound in sounds])
     # Where the whole pictures differ more, the loud parts do: few pairs are left to look at.
     near = torch.cdist(features, features) / features.shape[1] ** 0.5 < NEAR_DUPLICATE_DB
-    kept: list[int] = []
+    kept: dict[int, Sound] = {}
     skipped: list[tuple[str, str]] = []
     for number, sound in enumerate(sounds):
+        candidates = [
+            kept[other] for other in near[number].nonzero()[:, 0].tolist() if other in kept
+        ]
         twin = next(
             (
-                sounds[other]
-                for other in kept
-                if near[number, other]
-                and loud_difference(sound.encoded, sounds[other].encoded, range_db)
-                < NEAR_DUPLICATE_DB
+                other
+                for other in candidates
+                if loud_difference(sound.encoded, other.encoded, range_db) < NEAR_DUPLICATE_DB
             ),
             None,
         )
         if twin is None:
-            kept.append(number)
+            kept[number] = sound
         else:
             skipped.append((sound.file.path, f"sounds the same as {twin.file.path}"))
-    return [sounds[number] for number in kept], skipped
+    return list(kept.values()), skipped
 
 
 def loud_difference(one: Encoded, other: Encoded, range_db: float) -> float:

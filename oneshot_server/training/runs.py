@@ -95,8 +95,10 @@ class TrainingRuns:
 
     def start(self) -> None:
         """Begin; what an earlier daemon had accepted is taken up."""
+        submitted = {run.job for run in self._waiting}
         for old in self.journal.unfinished():
-            self._waiting.append(_run(old))
+            if old.job not in submitted:
+                self._waiting.append(_run(old))
         self._wake.set()
         self._task = asyncio.create_task(self._work(), name="trainings")
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,11 +64,18 @@ class LiveDaemon:
 
 @contextmanager
 def live_daemon(
-    home: Path, *options: str, port: int | None = None, state: str = "ready"
+    home: Path,
+    *options: str,
+    port: int | None = None,
+    state: str = "ready",
+    wrapper: Sequence[str] = (),
 ) -> Iterator[LiveDaemon]:
-    """``oneshot serve`` until the context ends; waits until it is in ``state``."""
+    """``oneshot serve`` until the context ends; waits until it is in ``state``.
+
+    ``wrapper`` is a command that becomes the one it is given.
+    """
     port = port or free_port()
-    command = [*ONESHOT, "serve", "--home", str(home), "--port", str(port), *options]
+    command = [*wrapper, *ONESHOT, "serve", "--home", str(home), "--port", str(port), *options]
     environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as process:
         daemon = LiveDaemon(process=process, port=port, home=home)

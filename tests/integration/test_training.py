@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -289,6 +290,73 @@ def test_a_folder_removed_in_the_middle_and_a_training_cancelled(tiny, tmp_path)
         assert events_of(client, "again")[-1][1][1] == "not_found"
 
 
+def test_five_thousand_files_are_read_and_told_in_a_few_lines(tiny, tmp_path):
+    distinct, every = 8, 5000
+    configure(tmp_path, steps=8, automatic=False)
+    put_kicks(tmp_path, "many", count=distinct)
+    folder = tmp_path / "datasets" / "many"
+    for number in range(distinct, every):
+        shutil.copy(folder / f"kick_{number % distinct}.wav", folder / f"kick_{number:04}.wav")
+    with live_daemon(tmp_path, "--model", str(tiny)) as daemon, daemon.client() as client:
+        client.send("/oneshot/train", "t", "many")
+        events = events_of(client, "t")
+        assert events[-1][0] == "/oneshot/done", events[-1]
+        told = [args[2] for address, args in events if address == "/oneshot/notice"]
+        assert sum("the same file as kick_" in text for text in told) == 10, told
+        assert any(f"{every - distinct - 10} more files" in text for text in told)
+        report = json.loads(
+            (tmp_path / "loras" / "many" / "v1" / "report" / "report.json").read_text()
+        )
+        assert len(report["skipped"]) == every - distinct
+        assert LoraStore(tmp_path / "loras").versions("many")[0].sounds == distinct
+
+
+def can_mount():
+    try:
+        return subprocess.run([*MOUNTING, "true", "/tmp"], capture_output=True).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+MOUNTING = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+SMALL_DISK = 'mount -t tmpfs -o size=24m tmpfs "$0" && exec "$@"'
+
+
+def fill(path):
+    """Write until no space is left."""
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+
+
+@pytest.mark.skipif(not can_mount(), reason="needs Linux with unshare")
+def test_a_disk_that_fills_up_ends_the_training_and_nothing_else(tiny, tmp_path):
+    configure(tmp_path, steps=2000, automatic=False)
+    put_kicks(tmp_path, "kicks", count=4)
+    loras = tmp_path / "loras"
+    loras.mkdir()
+    wrapper = [*MOUNTING, SMALL_DISK, str(loras)]
+    with (
+        live_daemon(tmp_path, "--model", str(tiny), wrapper=wrapper) as daemon,
+        daemon.client() as client,
+    ):
+        client.send("/oneshot/train", "t", "kicks")
+        until(client, "/oneshot/train/progress")
+        # The disk as the daemon sees it.
+        filler = Path(f"/proc/{daemon.process.pid}/root{loras}/filler")
+        fill(filler)
+        _, (_, code, text) = until(client, "/oneshot/error", "/oneshot/done")[-1]
+        assert (code, "no space left" in text) == ("disk_full", True), text
+        client.send("/oneshot/generate", "g", "kick", "steps", 2)
+        assert events_of(client, "g")[-1][0] == "/oneshot/done"
+        filler.unlink()
+        client.send("/oneshot/train", "again", "kicks")
+        job = until(client, "/oneshot/accepted")[-1][1][1]
+        until(client, "/oneshot/train/progress")
+        client.send("/oneshot/cancel", "c", job)
+        until(client, "/oneshot/cancelled")
+
+
 def test_a_lora_of_another_model_is_refused_with_both_names(tiny, tmp_path):
     configure(tmp_path, automatic=False)
     put_kicks(tmp_path, "kicks", count=4)
@@ -321,7 +389,8 @@ def test_the_command_line_trains_lists_and_goes_back(tiny, tmp_path):
     for _ in range(2):
         training = ["train", str(folder), *options, "--model", str(tiny), "--steps", "8"]
         told = oneshot(*training, "--json")
-        assert json.loads(told.splitlines()[0])
+        events = [json.loads(line) for line in told.splitlines()]
+        assert events[0]["step"] == 1
     for version in (2, 1):
         said = oneshot("loras", *options, "--use", f"kicks@{version}")
         assert said == f"kicks v{version} is live\n"

@@ -70,7 +70,11 @@ async def eventually(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
-def run(tmp_path: Path, body: Callable[[Rig], Awaitable[None]]) -> None:
+def run(
+    tmp_path: Path,
+    body: Callable[[Rig], Awaitable[None]],
+    before: Callable[[Rig], None] = lambda _rig: None,
+) -> None:
     async def main() -> None:
         datasets = tmp_path / "datasets"
         datasets.mkdir(exist_ok=True)
@@ -87,9 +91,11 @@ def run(tmp_path: Path, body: Callable[[Rig], Awaitable[None]]) -> None:
             runs = TrainingRuns(
                 workshop=workshop, journal=TrainingJournal(connection), emit=events.append
             )
+            rig = Rig(runs=runs, loras=loras, datasets=datasets, events=events)
+            before(rig)
             runs.start()
             try:
-                await body(Rig(runs=runs, loras=loras, datasets=datasets, events=events))
+                await body(rig)
             finally:
                 await runs.stop()
 
@@ -110,6 +116,19 @@ def test_a_dataset_becomes_a_live_lora(tmp_path):
         assert rig.loras.adapter("my kicks", 1).read_bytes() == b"weights"
 
     run(tmp_path, body)
+
+
+def test_what_was_submitted_before_the_start_is_trained_once(tmp_path):
+    def before(rig: Rig) -> None:
+        rig.put("kicks")
+        rig.runs.submit("kicks")
+
+    async def body(rig: Rig) -> None:
+        await rig.until(Done)
+        await asyncio.sleep(0.1)
+        assert rig.runs.status() == ""
+
+    run(tmp_path, body, before)
 
 
 def test_files_that_are_left_out_are_told_but_not_by_the_thousand(tmp_path):
