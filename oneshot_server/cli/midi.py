@@ -138,7 +138,7 @@ def send(
 
     from oneshot_server.library.home import resolve_home
     from oneshot_server.settings import load_settings
-    from oneshot_server.transports.midi.ports import open_output
+    from oneshot_server.transports.midi.port_access import open_output
 
     where = {"channel": channel - 1}
     match kind:
@@ -168,7 +168,7 @@ def _port_rows(home_option: HomeOption) -> list[tuple[str, str]]:
     from oneshot_server.cli.by_daemon import daemon_of
     from oneshot_server.library.home import resolve_home
     from oneshot_server.settings import load_settings
-    from oneshot_server.transports.midi.ports import list_ports
+    from oneshot_server.transports.midi.port_access import list_ports
 
     home = resolve_home(home_option)
     settings = load_settings(home.config)

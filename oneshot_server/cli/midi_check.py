@@ -11,7 +11,8 @@ ADVICE = "plug a controller in, or let a program send to oneshot-server; it may 
 def check_midi(home: Home, settings: Settings) -> Check:
     """The MIDI map and inputs; without any input, OSC and this command line still work."""
     from oneshot_server.transports.midi.map_file import load_map
-    from oneshot_server.transports.midi.ports import list_ports, matches
+    from oneshot_server.transports.midi.open_ports import matches
+    from oneshot_server.transports.midi.port_access import list_ports
 
     midi = settings.midi
     if not midi.enabled:

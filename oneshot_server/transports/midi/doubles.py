@@ -3,7 +3,7 @@
 from typing import Final
 
 from oneshot_server.transports.midi.messages import NoteOn
-from oneshot_server.transports.midi.ports import CLIENT
+from oneshot_server.transports.midi.open_ports import CLIENT
 
 DOUBLE_SECONDS: Final = 0.01
 

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from oneshot_server.cli import app
-from oneshot_server.transports.midi import ports
+from oneshot_server.transports.midi import port_access
 from oneshot_server.transports.midi.fake_rtmidi import FakeRtMidi
 
 
@@ -16,7 +16,7 @@ from oneshot_server.transports.midi.fake_rtmidi import FakeRtMidi
 def studio(monkeypatch: pytest.MonkeyPatch) -> FakeRtMidi:
     studio = FakeRtMidi()
     monkeypatch.setitem(sys.modules, "rtmidi", studio)  # type: ignore[arg-type]
-    monkeypatch.setattr(ports, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(port_access, "SETTLE_SECONDS", 0.0)
     return studio
 
 

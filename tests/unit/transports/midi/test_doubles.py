@@ -1,6 +1,6 @@
 from oneshot_server.transports.midi.doubles import DOUBLE_SECONDS, Doubles
 from oneshot_server.transports.midi.messages import ControlChange, NoteOn
-from oneshot_server.transports.midi.ports import CLIENT
+from oneshot_server.transports.midi.open_ports import CLIENT
 
 KICK = NoteOn(channel=10, note=36, velocity=100)
 SNARE = NoteOn(channel=10, note=38, velocity=100)

@@ -7,7 +7,8 @@ import pytest
 
 from oneshot_server.settings import MidiSettings
 from oneshot_server.transports.midi.fake_rtmidi import FakeRtMidi
-from oneshot_server.transports.midi.ports import CLIENT, Ports, matches
+from oneshot_server.transports.midi.open_ports import CLIENT, matches
+from oneshot_server.transports.midi.ports import Ports
 
 
 class Watch:

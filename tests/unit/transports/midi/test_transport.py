@@ -18,7 +18,7 @@ from oneshot_server.errors import (
 from oneshot_server.settings import MidiSettings
 from oneshot_server.transports.midi import transport as module
 from oneshot_server.transports.midi.fake_rtmidi import FakeRtMidi
-from oneshot_server.transports.midi.ports import CLIENT
+from oneshot_server.transports.midi.open_ports import CLIENT
 from oneshot_server.transports.midi.transport import MidiTransport
 from oneshot_server.transports.osc.fake_core import FakeCore
 
