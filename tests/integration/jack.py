@@ -5,7 +5,7 @@ import subprocess
 import time
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -61,10 +61,9 @@ def peer(*command: str) -> Iterator[subprocess.Popen[bytes]]:
             yield process
         finally:
             process.terminate()
-            try:
-                process.wait(10)
-            finally:
-                process.kill()
+            with suppress(subprocess.TimeoutExpired):  # it may wait for a client that was killed
+                process.wait(5)
+            process.kill()
 
 
 class MidiDump:
@@ -85,7 +84,7 @@ class MidiDump:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
+        self._process.terminate()
         self._process.wait()
 
     @property

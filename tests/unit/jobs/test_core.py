@@ -136,12 +136,6 @@ def test_a_folder_without_a_card_is_no_model(core, tmp_path):
     assert [item.name for item in core.list_items("models")] == ["starter", "mine"]
 
 
-@pytest.mark.parametrize("what", ["midi_ports"])
-def test_lists_of_later_versions_are_known(core, what):
-    with pytest.raises(NotInThisVersionError, match=what):
-        core.list_items(what)
-
-
 def test_an_unknown_list_is_answered_with_the_known_ones(core):
     with pytest.raises(BadArgumentsError, match="expected one of datasets, kits, loras"):
         core.list_items("x")
