@@ -178,7 +178,7 @@ def test_jobs_of_a_daemon_killed_in_the_middle_are_rendered_after_the_restart_no
     assert before <= set(after)
     seeds = sorted(int(name.removesuffix(".wav").split("_")[-1]) for name in after)
     assert seeds == sorted(100 * job + sound for job in range(10) for sound in range(3))
-    assert list(samples.glob(".*")) == []
+    assert list(samples.glob(".oneshot-*.part")) == []
 
 
 def test_shutting_down_ends_every_job_and_leaves_no_half_file(tmp_path):
@@ -192,7 +192,7 @@ def test_shutting_down_ends_every_job_and_leaves_no_half_file(tmp_path):
 
     asyncio.run(body())
     assert [e.code for e in ends] == [ErrorCode.CANCELLED_BY_SHUTDOWN] * 5
-    assert list((tmp_path / "samples").glob(".*")) == []
+    assert list((tmp_path / "samples").glob(".oneshot-*.part")) == []
     assert json.loads((tmp_path / "logs" / "oneshot.log").read_text().splitlines()[0])
 
 

@@ -32,4 +32,5 @@ def test_every_answer_that_a_request_promises_is_in_the_table():
         for word in request.answer.replace(",", " ").split()
         if word.startswith("/")
     }
-    assert promised <= {answer.address for answer in ANSWERS}
+    # "as /oneshot/generate" promises what that one does.
+    assert promised - REQUESTS.keys() <= {answer.address for answer in ANSWERS}
