@@ -7,7 +7,7 @@ from oneshot_server.domain.core import ReserveStatus
 from oneshot_server.domain.events import Accepted, Cancelled, EngineState, JobId
 from oneshot_server.domain.lora_card import LoraCard, TrainingFigures
 from oneshot_server.domain.requests import Batch, GenerateRequest, LoraWeight
-from oneshot_server.errors import BadArgumentsError, NotFoundError, NotInThisVersionError
+from oneshot_server.errors import BadArgumentsError, NotFoundError
 from oneshot_server.jobs import core as module
 from oneshot_server.jobs.blend import Blend
 from oneshot_server.jobs.core import OneshotCore
