@@ -10,7 +10,7 @@ FOLDERS = Path("../shared/data/user_folders")
 
 
 def main() -> None:
-    """Run each benchmark in a process of its own; those that need recordings or JACK only with them."""
+    """Run each benchmark in a process of its own; what needs recordings or JACK only with them."""
     programs = [["benchmarks.speed"], ["benchmarks.pads"], ["benchmarks.pads", "--minutes", "10"]]
     if shutil.which("jackd"):
         programs += [["benchmarks.midi"]]
