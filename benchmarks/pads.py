@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.live import Live, live, until_state
+from benchmarks.live import Live, live
 from benchmarks.speed import resident_megabytes, row
 from oneshot_server.transports.osc.client import OscClient
 
@@ -231,8 +231,7 @@ def main() -> None:
     options = parser.parse_args()
     only = options.minutes or options.train or options.burst
     with live() as daemon:
-        until_state(daemon.client, "ready", "busy")
-        row("first filling of 64", until_full(daemon.client), "s")
+        row("start and first filling of 64", until_full(daemon.client), "s")
         if options.minutes:
             soak(daemon, options.minutes)
         if not only:
