@@ -7,8 +7,10 @@ import typer
 from oneshot_server import __version__
 from oneshot_server.cli import (
     doctor,
+    image,
     info,
     kit,
+    model,
     multisample,
     osc,
     pads,
@@ -42,6 +44,8 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(kit.app, name="kit")
+app.add_typer(image.app, name="image")
+app.add_typer(model.app, name="model")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so
