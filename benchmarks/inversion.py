@@ -7,11 +7,11 @@ SC: spectral convergence over the same. env: relative error of the 1.5 ms envelo
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 import torchaudio
+from msgspec import structs
 
 from oneshot_server.domain.mel_profile import MelProfile
 from oneshot_server.dsp.inversion import mel_to_waveform
@@ -80,7 +80,7 @@ def main() -> None:
     chosen = recordings[:: len(recordings) // SOUNDS][:SOUNDS]
     print(f"{'mels':>4} {'inversion':12} {'log-spec':>9} {'SC':>6} {'env':>6} {'ms a sound':>10}")
     for mels in (128, 256):
-        profile = replace(PROFILE, mels=mels)
+        profile = structs.replace(PROFILE, mels=mels)
         waves = torch.stack([load_waveform(r.path, profile) for r in chosen])
         mel_db = waveform_to_mel(waves, profile)
         ways: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {

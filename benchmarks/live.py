@@ -31,12 +31,14 @@ class Live:
 
 
 @contextmanager
-def live(*options: str) -> Iterator[Live]:
+def live(*options: str, config: str = "") -> Iterator[Live]:
     """Start ``oneshot serve``; it may not listen yet."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder, OscClient("127.0.0.1", port) as client:
+        if config:
+            (Path(folder) / "config.toml").write_text(config, encoding="utf-8")
         command = [sys.executable, "-m", "oneshot_server", "serve", "--home", folder]
         started = time.perf_counter()
         process = subprocess.Popen(

@@ -10,7 +10,8 @@ bare kinds of the second half ("kick") and the same seeds. Printed for each fold
   have 13 sounds and more: a covariance needs more sounds than dimensions (``--dimensions``).
 - others: how often a classifier trained on ``--data`` names the asked class of kinds that the
   folder does not hold, before and after.
-- copies: sounds nearer to a training sound than 99 % of pairs of the folder's own sounds.
+- copies: sounds nearer to a training sound than 99 % of pairs of the folder's own sounds; and how
+  many of the unheard half are.
 - diversity: mean pairwise distance, in units of the folder's own.
 """
 
@@ -21,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ from oneshot_server.pipeline.lora_blend import LoraBlender
 from oneshot_server.pipeline.lora_file import read_lora
 from oneshot_server.pipeline.model import Model, load_model
 from oneshot_server.pipeline.model_folder import STARTER
+from oneshot_server.pipeline.prompt import with_captions
 from oneshot_server.pipeline.render import render_batch
 from oneshot_server.training.captions import read_caption
 from oneshot_server.training.sound_files import read_sound, sound_to_waveform
@@ -158,6 +160,7 @@ def compare(folder: Path, judge: Judge, model: Model, options: Sequence[str], ke
         versions = store.versions(folder.name)
         live = store.live_version(folder.name)
         lora = read_lora(store.adapter(folder.name, versions[-1].version))
+        told = replace(model, words=with_captions(model.words, versions[-1].captions))
         if keep.is_dir():
             shutil.copytree(store.adapter(folder.name, 1).parent, keep / folder.name)
     captions = [read_caption(file.caption, model) for file in second]
@@ -170,12 +173,12 @@ def compare(folder: Path, judge: Judge, model: Model, options: Sequence[str], ke
     every = read_sounds([folder / file.path for file in manifest.files], model)
     blender = LoraBlender(model)
     figures = {}
-    for name, blend in (("base", []), ("lora", [(lora, 1.0)])):
+    for name, blend, heard_as in (("base", [], model), ("lora", [(lora, 1.0)], told)):
         blender.apply(blend)
-        made = render(model, asked, FIRST_SEED)
+        made = render(heard_as, asked, FIRST_SEED)
         named = float("nan")
         if others:
-            other = render(model, others, FIRST_SEED)
+            other = render(heard_as, others, FIRST_SEED)
             other = Sounds(
                 waveforms=other.waveforms,
                 features=other.features,
@@ -186,12 +189,14 @@ def compare(folder: Path, judge: Judge, model: Model, options: Sequence[str], ke
             named = judge.named(other)
         figures[name] = judge.frechet(made, unheard), named, made
     blender.apply([])
-    (before, named_before, _), (after, named_after, made) = figures["base"], figures["lora"]
+    copied = [copies(sounds, heard, every) for sounds in (figures["lora"][2], unheard)]
+    diversity = judge.spread(figures["lora"][2]) / judge.spread(every)
+    (before, named_before, _), (after, named_after, _) = figures["base"], figures["lora"]
     print(
         f"{folder.name:16} {len(manifest.files):6d} {seconds:7.0f} {versions[-1].steps:6d} "
         f"{'yes' if live else 'held':>5} {before:8.2f} {after:7.2f} {1 - after / before:6.0%} "
         f"{judge.frechet(heard, unheard):7.2f} {named_before:7.2f} {named_after:6.2f} "
-        f"{copies(made, heard, every):7.1%} {judge.spread(made) / judge.spread(every):10.2f}",
+        f"{copied[0]:7.1%} {copied[1]:7.1%} {diversity:10.2f}",
         flush=True,
     )
 
@@ -208,7 +213,7 @@ def main() -> None:
     print(
         f"{'folder':16} {'sounds':>6} {'seconds':>7} {'steps':>6} {'live':>5} "
         f"{'Fréchet':>8} {'after':>7} {'falls':>6} {'halves':>7} {'others':>7} {'after':>6} "
-        f"{'copies':>7} {'diversity':>10}"
+        f"{'copies':>7} {'halves':>7} {'diversity':>10}"
     )
     keep = arguments.keep if arguments.keep != Path() else Path("/nonexistent")
     for folder in arguments.folders:

@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,13 +15,15 @@ from oneshot_server import __version__
 from oneshot_server.domain.events import Cancelled, Done, EngineState, Failed, JobEvent
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.requests import GenerateRequest
+from oneshot_server.engine.model_switch import ModelSwitch
 from oneshot_server.engine.supervisor import Supervisor
-from oneshot_server.errors import EngineFailedError
+from oneshot_server.errors import EngineFailedError, NotFoundError
 from oneshot_server.jobs.blend import Blend
 from oneshot_server.jobs.core import OneshotCore
 from oneshot_server.jobs.event_bus import EventBus
 from oneshot_server.jobs.journal import Journal
 from oneshot_server.jobs.kit_desk import KitDesk
+from oneshot_server.jobs.model_changes import ModelChanges
 from oneshot_server.jobs.pad_bank import PadBank
 from oneshot_server.jobs.pad_recipes import PadRecipes
 from oneshot_server.jobs.pads import Pads
@@ -36,7 +38,7 @@ from oneshot_server.library.lora_store import LoraStore
 from oneshot_server.library.reserve_folder import ReserveFolder
 from oneshot_server.library.samples_folder import SamplesFolder
 from oneshot_server.log import start_log, stop_log
-from oneshot_server.pipeline.model_folder import find_model
+from oneshot_server.pipeline.model_folder import find_model, find_named_model
 from oneshot_server.settings import EngineSettings, Settings
 from oneshot_server.training.journal import TrainingJournal
 from oneshot_server.training.runs import TrainingRuns
@@ -63,23 +65,20 @@ class Daemon:
     """
 
     core: OneshotCore
-    engine: Supervisor
+    engine: ModelSwitch
     osc: OscServer
     midi: MidiTransport
     samples: Path
 
 
-def engine_command(settings: EngineSettings, home: Home) -> list[str]:
-    """The command line of the engine process.
-
-    Raises:
-        NotFoundError: no such model.
-    """
+def engine_command(settings: EngineSettings, home: Home, model: Path) -> list[str]:
+    """The command line of the engine process for the model in a folder."""
     return [
         *(sys.executable, "-m", "oneshot_server.engine"),
-        *("--model", str(find_model(settings.model, home.models))),
+        *("--model", str(model)),
         *("--loras", str(home.loras)),
         *("--device", settings.device),
+        *("--precision", settings.precision),
         *("--threads", str(settings.threads)),
         *("--max-batch", str(settings.max_batch)),
     ]
@@ -103,8 +102,14 @@ async def running_daemon(
         SettingsError: the MIDI map cannot be understood.
     """
     home.create()
-    if command is None:
-        command = engine_command(settings.engine, home)
+    model = find_model(settings.engine.model, home.models)
+
+    def command_of(name: str) -> Sequence[str]:
+        folder = find_named_model(name, home.models)
+        if command is not None:
+            return [*command, "--model", name]
+        return engine_command(settings.engine, home, folder)
+
     async with AsyncExitStack() as stack:
         stack.enter_context(home.lock((settings.osc.host, settings.osc.port)))
         stack.callback(stop_log, start_log(home.logs, settings.log))
@@ -115,10 +120,13 @@ async def running_daemon(
         samples = SamplesFolder(home.samples_folder(settings.samples.folder))
         samples.sweep()
         journal, bus = Journal(connection), EventBus()
-        engine = Supervisor(
-            command,
-            finish=settings.samples.finish_options,
-            subtype=settings.samples.subtype,
+        engine = ModelSwitch(
+            lambda command: Supervisor(
+                command,
+                finish=settings.samples.finish_options,
+                subtype=settings.samples.subtype,
+            ),
+            engine_command(settings.engine, home, model) if command is None else command,
         )
         loras = LoraStore(home.loras)
         blend = Blend(connection, loras)
@@ -127,7 +135,7 @@ async def running_daemon(
         reserve = Reserve(
             bank=bank,
             recipes=PadRecipes(
-                resolve=blend.resolve,
+                resolve=lambda request: blend.resolve(request, base_hash=engine.model_hash).request,
                 adapters=loras,
                 finish=settings.samples.finish_options,
                 subtype=settings.samples.subtype,
@@ -154,12 +162,12 @@ async def running_daemon(
             samples=samples,
             journal=journal,
             bus=bus,
-            resolve=blend.resolve,
+            resolve=lambda request: blend.resolve(request, base_hash=engine.model_hash).request,
         )
         trainings = TrainingRuns(
             workshop=Workshop(
                 settings=settings,
-                model=find_model(settings.engine.model, home.models),
+                model=model,
                 loras=loras,
                 folder=lambda name: dataset_path(home.datasets, name),
             ),
@@ -167,9 +175,23 @@ async def running_daemon(
             emit=bus.emit,
         )
         bus.subscribe(lambda _event: trainings.give_way(wanted=queue.waited_for))
+
+        def train_on(name: str) -> None:
+            with suppress(NotFoundError):  # taken away meanwhile: a training will say so
+                folder = find_named_model(name, home.models)
+                trainings.workshop = replace(trainings.workshop, model=folder)
+
+        models = ModelChanges(
+            engines=engine,
+            command=command_of,
+            emit=bus.emit,
+            changed=train_on,
+            name=settings.engine.model,
+        )
         core = OneshotCore(
             queue=queue,
             trainings=trainings,
+            models=models,
             loras=loras,
             blend=blend,
             bank=bank,
@@ -197,6 +219,7 @@ async def running_daemon(
         stack.push_async_callback(pads.stop)
         engine.start(queue)
         stack.push_async_callback(engine.stop)
+        stack.push_async_callback(models.stop)
         # Before the engine and the socket go, so that every client still hears of its jobs' end.
         stack.callback(queue.shut_down)
         queue.restore(journal.unfinished())
@@ -325,7 +348,8 @@ async def render_locally(
         EngineFailedError: the engine gave up.
     """
     if command is None:
-        command = engine_command(settings.engine, home)
+        model = find_model(settings.engine.model, home.models)
+        command = engine_command(settings.engine, home, model)
     ended, listen = _until_the_end(on_event, len(requests))
     bus = EventBus()
     bus.subscribe(listen)
@@ -344,7 +368,7 @@ async def render_locally(
         )
         blend = Blend(connection, LoraStore(home.loras))
         for request in requests:
-            queue.submit(blend.resolve(request))
+            queue.submit(blend.resolve(request).request)
         engine.start(queue)
         try:
             await ended

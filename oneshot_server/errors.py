@@ -14,7 +14,9 @@
     ├── EngineFailedError          the engine died, or could not render      engine_failed
     │   ├── ModelError             a model folder that cannot be used
     │   │   └── ProfileMismatchError   mel profiles differ
-    │   └── DefectError            a render that must not be published
+    │   ├── DefectError            a render that must not be published
+    │   ├── PrecisionError         half precision broke down; single may do
+    │   └── OutOfMemoryError       the device's memory does not suffice
     ├── ShutdownError              the daemon is going down                  cancelled_by_shutdown
     ├── RenderCancelledError       a render stopped between two sampler steps
     ├── SettingsError              a broken config file or environment       bad_arguments
@@ -115,6 +117,14 @@ class ProfileMismatchError(ModelError):
 
 class DefectError(EngineFailedError):
     """A render that must not be published: silent, not finite, clipped or late."""
+
+
+class PrecisionError(EngineFailedError):
+    """A model in half precision gave no image; in single precision it may."""
+
+
+class OutOfMemoryError(EngineFailedError):
+    """The device's memory does not suffice; the text says what helps."""
 
 
 class ShutdownError(OneshotError):

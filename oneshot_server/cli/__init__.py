@@ -7,9 +7,11 @@ import typer
 from oneshot_server import __version__
 from oneshot_server.cli import (
     doctor,
+    image,
     info,
     kit,
     midi,
+    model,
     multisample,
     osc,
     pads,
@@ -44,6 +46,8 @@ for command in (
     app.command()(command)
 app.add_typer(kit.app, name="kit")
 app.add_typer(midi.app, name="midi")
+app.add_typer(image.app, name="image")
+app.add_typer(model.app, name="model")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it so

@@ -82,7 +82,19 @@ def render_by_daemon(
     Raises:
         EngineFailedError: the daemon refused, or fell silent.
     """
-    job = _Job(client, request, listener)
+    _run(_Job(client, "/oneshot/generate", request_to_arguments(request), listener))
+
+
+def change_model_by_daemon(client: Client, name: str, listener: Callable[[JobEvent], None]) -> None:
+    """Have the model changed and pass on the events; returns when it is done.
+
+    Raises:
+        EngineFailedError: the daemon refused, or fell silent.
+    """
+    _run(_Job(client, "/oneshot/model", [name], listener))
+
+
+def _run(job: "_Job") -> None:
     try:
         job.run()
     except BaseException:
@@ -92,11 +104,16 @@ def render_by_daemon(
 
 class _Job:
     def __init__(
-        self, client: Client, request: GenerateRequest, listener: Callable[[JobEvent], None]
+        self,
+        client: Client,
+        address: str,
+        arguments: Sequence[float | str],
+        listener: Callable[[JobEvent], None],
     ) -> None:
         self._client = client
         self._own = _new_id()
-        self._arguments = request_to_arguments(request)
+        self._address = address
+        self._arguments = arguments
         self._listener = listener
         self._job = JobId("")
         self._shown: set[int] = set()
@@ -127,7 +144,7 @@ class _Job:
 
     def _ask(self) -> None:
         """Send the request; a known id is answered again with all that has happened since."""
-        self._client.send("/oneshot/generate", self._own, *self._arguments)
+        self._client.send(self._address, self._own, *self._arguments)
 
     def _may_ask_again(self) -> bool:
         return time.monotonic() - self._started < RESEND_SECONDS
@@ -163,6 +180,7 @@ def request_to_arguments(request: GenerateRequest) -> Sequence[int | float | str
         "seed": request.seed,
         "steps": request.steps,
         "guidance": request.guidance,
+        "sampler": request.sampler,
         "negative": request.negative or None,
         "lora": loras or None,
         "seconds": request.seconds,

@@ -33,7 +33,7 @@ def doctor(*, home: HomeOption = None, json: JsonOption = False) -> None:
 
 def run_checks(home_option: HomeOption) -> Iterator[Check]:
     """All checks, each as soon as it is done; the slow ones come last."""
-    from oneshot_server.cli import home_checks, midi_check, python_checks
+    from oneshot_server.cli import device_check, home_checks, midi_check, python_checks
     from oneshot_server.library.home import resolve_home
 
     home = resolve_home(home_option)
@@ -48,6 +48,7 @@ def run_checks(home_option: HomeOption) -> Iterator[Check]:
     yield midi_check.check_midi(home, settings)
     yield python_checks.check_torch()
     yield python_checks.check_torchaudio()
+    yield device_check.check_device(home, settings)
 
 
 def show(check: Check) -> None:

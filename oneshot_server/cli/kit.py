@@ -8,7 +8,7 @@ import typer
 
 from oneshot_server.cli.group import OneshotGroup
 from oneshot_server.cli.options import HomeOption, JsonOption, ModelOption, option
-from oneshot_server.cli.output import print_json, printable, show_table
+from oneshot_server.cli.output import print_json, printable, show_rows
 from oneshot_server.domain import parameters
 
 NameArgument = Annotated[str, typer.Argument(help="a kit", show_default=False)]
@@ -40,7 +40,7 @@ def list_kits(*, json: JsonOption = False, home: HomeOption = None) -> None:
         if json:
             print_json({"name": name, "loaded": loaded, "source": source, "about": about})
     if not json:
-        show_table(("kit", "", "", "pads", ""), rows)
+        show_rows(("kit", "", "", "pads", ""), rows)
 
 
 @app.command()

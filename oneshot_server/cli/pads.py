@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from oneshot_server.cli.options import HomeOption, JsonOption
-from oneshot_server.cli.output import print_json, printable, show_table
+from oneshot_server.cli.output import print_json, printable, show_rows
 from oneshot_server.domain.pads import PAD_KEYS, Pad, Value
 from oneshot_server.errors import BadArgumentsError
 
@@ -68,12 +68,12 @@ def _show_all(kit: str, shown: list[tuple[int, Pad, str]]) -> None:
         for n, pad, level in shown
     ]
     columns = ("pad", "name", "prompt", "LoRA", "seed", "tune", "choke", "reserve")
-    show_table(columns, rows, title=f"kit {kit}" if kit else "no kit")
+    show_rows(columns, rows, title=f"kit {kit}" if kit else "no kit")
 
 
 def _show_one(pad: Pad) -> None:
     rows = [(key.name, str(getattr(pad, key.name)), key.help) for key in PAD_KEYS]
-    show_table(("key", "value", ""), rows, title=printable(pad.label) or "empty")
+    show_rows(("key", "value", ""), rows, title=printable(pad.label) or "empty")
 
 
 def _key_and_value(text: str) -> tuple[str, Value]:

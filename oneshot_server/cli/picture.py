@@ -24,14 +24,13 @@ def picture(
         raise BadArgumentsError(f"{len(files)} files, expected {MOST_FILES} at most")
     from oneshot_server.cli.drawing import draw
 
-    target = out or unused_png(files)
+    target = out or unused(f"{files[0].stem}.png" if len(files) == 1 else "sounds.png")
     draw(files, target)
     typer.echo(target)
 
 
-def unused_png(files: list[Path]) -> Path:
-    """A name in the current folder that no file has."""
+def unused(name: str) -> Path:
+    """A path in the current folder that no file has: the name, or the name with a number."""
     from oneshot_server.library.file_names import numbered
 
-    name = f"{files[0].stem}.png" if len(files) == 1 else "sounds.png"
     return next(path for path in map(Path, numbered(name)) if not path.exists())

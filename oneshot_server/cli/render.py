@@ -2,7 +2,7 @@
 
 import secrets
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -21,6 +21,7 @@ def render(
     seed: Annotated[int | None, option(parameters.SEED)] = None,
     steps: Annotated[int | None, option(parameters.STEPS)] = None,
     guidance: Annotated[float | None, option(parameters.GUIDANCE)] = None,
+    sampler: Annotated[str | None, option(parameters.SAMPLER)] = None,
     negative: Annotated[str | None, option(parameters.NEGATIVE)] = None,
     seconds: Annotated[float | None, option(parameters.SECONDS)] = None,
     lora: Annotated[str | None, option(parameters.LORA)] = None,
@@ -36,7 +37,7 @@ def render(
 ) -> None:
     """Make sounds from words."""
     if like is not None:
-        given = (prompt, count, seed, steps, guidance, negative, seconds, lora)
+        given = (prompt, count, seed, steps, guidance, sampler, negative, seconds, lora)
         if any(value is not None for value in given):
             raise BadArgumentsError(
                 "--like takes all from the file: expected no prompt and no other option "
@@ -53,6 +54,7 @@ def render(
         seed=secrets.randbelow(int(parameters.SEED.high) + 1) if seed is None else seed,
         steps=steps,
         guidance=guidance,
+        sampler=cast("parameters.Sampler | None", sampler),  # the request checks it
         seconds=seconds,
         loras=parse_loras(lora or ""),
     )

@@ -61,6 +61,7 @@ def recipe_to_request(recipe: Recipe) -> GenerateRequest:
         seed=recipe.seed,
         steps=recipe.steps,
         guidance=recipe.guidance,
+        sampler=recipe.sampler,
         loras=recipe.loras,
         replay=recipe.batch,
         walk=recipe.walk,

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Self
 import typer
 
 from oneshot_server.cli.options import HomeOption, JsonOption, ModelOption
-from oneshot_server.cli.output import print_json, printable
+from oneshot_server.cli.output import make_table, print_json, printable, show_table
 from oneshot_server.domain.events import Done, JobEvent, LoraReady, TrainingProgress
-from oneshot_server.errors import BadArgumentsError, NotFoundError
+from oneshot_server.errors import BadArgumentsError, NotFoundError, OneshotError
 
-if TYPE_CHECKING:  # drawn late: ``serve`` is to start at once
-    from rich.table import Table
+if TYPE_CHECKING:  # imported when a command runs: ``serve`` is to start at once
+    from oneshot_server.library.lora_store import LoraStore
+    from oneshot_server.library.others_lora import OthersLora
 
 
 def train(
@@ -168,12 +169,23 @@ def loras(
         for name, card, live in rows:
             number = card.version if card else live
             details = msgspec.to_builtins(card) if card else None
-            print_json({"name": name, "version": number, "live": number == live, "card": details})
+            row: dict[str, object] = {
+                "name": name,
+                "version": number,
+                "live": number == live,
+                "card": details,
+            }
+            if card is None and live is not None:
+                found = _read_others(store, name, live)
+                row["file"] = found if isinstance(found, str) else msgspec.to_builtins(found)
+            print_json(row)
         return
-    table = _table("LoRA", "version", "sounds", "dB from them", "base's", "steps", "model")
+    others: list[tuple[str, int | None]] = []
+    table = make_table("LoRA", "version", "sounds", "dB from them", "base's", "steps", "model")
     for name, card, live in rows:
         if card is None:
             table.add_row(printable(name), "another tool's file")
+            others.append((name, live))
             continue
         figures = card.figures
         table.add_row(
@@ -185,7 +197,21 @@ def loras(
             str(card.steps),
             printable(card.base_model),
         )
-    _show(table)
+    show_table(table)
+    for name, live in others:
+        found = "" if live is None else _read_others(store, name, live)
+        said = found if isinstance(found, str) else found.describe()
+        typer.echo(printable(f"{name}: {said or 'says nothing of itself'}"))
+
+
+def _read_others(store: "LoraStore", name: str, version: int) -> "OthersLora | str":
+    """What another tool's file says of itself, or why it cannot be read."""
+    from oneshot_server.library.others_lora import read_others_lora
+
+    try:
+        return read_others_lora(store.adapter(name, version))
+    except OneshotError as error:
+        return str(error)
 
 
 def datasets(*, json: JsonOption = False, home: HomeOption = None) -> None:
@@ -196,7 +222,7 @@ def datasets(*, json: JsonOption = False, home: HomeOption = None) -> None:
 
     place = resolve_home(home)
     store = LoraStore(place.loras)
-    table = _table("dataset", "sounds", "left out", "LoRA")
+    table = make_table("dataset", "sounds", "left out", "LoRA")
     for name in dataset_names(place.datasets):
         manifest = read_dataset(place.datasets / name)
         newest = store.newest(name)
@@ -215,20 +241,4 @@ def datasets(*, json: JsonOption = False, home: HomeOption = None) -> None:
         state = "trained" if trained else "changed" if newest else "not yet"
         table.add_row(printable(name), str(len(manifest.files)), str(len(manifest.ignored)), state)
     if not json:
-        _show(table)
-
-
-def _table(*columns: str) -> "Table":
-    from rich.box import SIMPLE
-    from rich.table import Table
-
-    table = Table(box=SIMPLE)
-    for column in columns:
-        table.add_column(column)
-    return table
-
-
-def _show(table: "Table") -> None:
-    from rich.console import Console
-
-    Console().print(table)
+        show_table(table)

@@ -68,6 +68,18 @@ class Core(Protocol):
         """
         ...
 
+    def change_model(self, name: str) -> JobId:
+        """Load another model and render with it until the daemon ends.
+
+        The change's ``Accepted`` was emitted. Jobs that are accepted before the model is loaded
+        are rendered with the one that they were accepted for. A change that was asked for before
+        and is not done yet is cancelled.
+
+        Raises:
+            NotFoundError: no such model.
+        """
+        ...
+
     def set_lora(self, name: str, weight: float) -> None:
         """Change the standing blend, for jobs accepted from now on that name no LoRA.
 

@@ -32,6 +32,7 @@ class NoticeCode(StrEnum):
     NEAR_COPY = "near_copy"
     HELD = "held"
     SKIPPED = "skipped"
+    MEMORY = "memory"
 
 
 @dataclass(frozen=True, kw_only=True)

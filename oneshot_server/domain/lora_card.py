@@ -44,6 +44,8 @@ class LoraCard:
         seed: of the training.
         figures: how good it is.
         software: that trained it.
+        captions: of the sounds, in the model's words: what a bare prompt leaves open is filled in
+            from them.
     """
 
     name: str
@@ -59,3 +61,4 @@ class LoraCard:
     seed: int
     figures: TrainingFigures
     software: str
+    captions: tuple[str, ...] = ()

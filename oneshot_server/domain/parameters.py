@@ -2,10 +2,15 @@
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, get_args
 
 from oneshot_server.errors import BadArgumentsError
 
+Sampler = Literal["dpmpp-2m", "unipc", "euler", "ddim", "lcm"]
+"""DPM-Solver++ 2M (Lu et al., 2022), UniPC (Zhao et al., 2023), Euler (Karras et al., 2022, without
+churn), DDIM (Song et al., 2021), LCM (Luo et al., 2023)."""
+
+SAMPLERS: Final[tuple[str, ...]] = get_args(Sampler)
 TYPE_WORDS: Final = {int: "an int", float: "a float", str: "a string"}
 
 
@@ -20,7 +25,7 @@ class Parameter:
         high: largest value, or longest text in characters.
         default: what silence means, in words, for the help.
         help: one line.
-        choices: the texts that are understood; empty for any.
+        choices: the only texts that are taken, if any.
     """
 
     name: str
@@ -35,7 +40,7 @@ class Parameter:
     def expected(self) -> str:
         """The range in words, for errors and docs."""
         if self.choices:
-            return f"one of {', '.join(self.choices)}"
+            return f"{', '.join(self.choices[:-1])} or {self.choices[-1]}"
         if self.kind is str:
             return f"a string of {self.low:.0f} to {self.high:.0f} characters"
         return f"{TYPE_WORDS[self.kind]} from {self.low:g} to {self.high:.12g}"
@@ -51,6 +56,8 @@ class Parameter:
         if not isinstance(value, self.kind) or isinstance(value, bool):
             raise BadArgumentsError(f"{self.name} = {shown(value)}, expected {self.expected}")
         if isinstance(value, str):
+            if self.choices and value not in self.choices:
+                raise BadArgumentsError(f"{self.name} = {shown(value)}, expected {self.expected}")
             if any("\ud800" <= character <= "\udfff" for character in value):
                 raise BadArgumentsError(f"{self.name} = {shown(value)}, expected text in UTF-8")
             if not self.low <= len(value.strip()) <= self.high:
@@ -86,15 +93,29 @@ SEED: Final = Parameter(
     name="seed", kind=int, low=0, high=2**31 - 1, default="random", help="seed of the first sound"
 )
 STEPS: Final = Parameter(
-    name="steps", kind=int, low=1, high=200, default="the model's", help="sampler steps"
+    name="steps",
+    kind=int,
+    low=1,
+    high=200,
+    default="the LoRA's or the model's",
+    help="sampler steps",
 )
 GUIDANCE: Final = Parameter(
     name="guidance",
     kind=float,
     low=0,
     high=30,
-    default="the model's",
+    default="the LoRA's or the model's",
     help="how strictly the prompt is followed; 1 and below is off",
+)
+SAMPLER: Final = Parameter(
+    name="sampler",
+    kind=str,
+    low=0,
+    high=20,
+    default="the LoRA's or the model's",
+    help="how noise becomes a sound; lcm is for LoRAs that need few steps",
+    choices=SAMPLERS,
 )
 NEGATIVE: Final = Parameter(
     name="negative", kind=str, low=0, high=500, default="empty", help="what to keep away from"
@@ -152,6 +173,7 @@ GENERATE_KEYS: Final = (
     SEED,
     STEPS,
     GUIDANCE,
+    SAMPLER,
     NEGATIVE,
     LORA,
     SECONDS,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.mel_profile import MelProfile
+from oneshot_server.domain.parameters import Sampler
 from oneshot_server.domain.requests import Batch, LoraWeight
 from oneshot_server.domain.touch import Touch
 
@@ -45,7 +46,7 @@ class Recipe:
     seed: int
     steps: int
     guidance: float
-    sampler: str
+    sampler: Sampler
     loras: tuple[LoraWeight, ...]
     model: str
     model_hash: str

@@ -62,7 +62,7 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class GenerateRequest:
-    """Make ``count`` sounds from a prompt. ``None`` leaves a value to the model.
+    """Make ``count`` sounds from a prompt. ``None`` leaves a value to the LoRAs and the model.
 
     Attributes:
         prompt: free text.
@@ -71,6 +71,7 @@ class GenerateRequest:
         seed: seed of the first sound.
         steps: sampler steps.
         guidance: classifier-free guidance scale.
+        sampler: one of ``parameters.SAMPLERS``.
         seconds: longest duration.
         loras: LoRAs and their weights.
         replay: make one sound of this batch again, instead of ``count`` sounds from ``seed``.
@@ -89,6 +90,7 @@ class GenerateRequest:
     seed: int = 0
     steps: int | None = None
     guidance: float | None = None
+    sampler: parameters.Sampler | None = None
     seconds: float | None = None
     loras: tuple[LoraWeight, ...] = ()
     replay: Batch | None = None
@@ -105,6 +107,7 @@ class GenerateRequest:
             (parameters.SEED, self.seed),
             (parameters.STEPS, self.steps),
             (parameters.GUIDANCE, self.guidance),
+            (parameters.SAMPLER, self.sampler),
             (parameters.SECONDS, self.seconds),
             (parameters.TUNE, self.tune),
             (parameters.LEVEL, self.level),

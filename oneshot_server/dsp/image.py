@@ -1,4 +1,4 @@
-"""Mel spectrogram to a model's image and back. Row 0 is the lowest mel, column 0 the attack."""
+"""Mel spectrogram to a model's image and back, laid out by the profile; column 0 is the attack."""
 
 import torch
 
@@ -7,7 +7,7 @@ from oneshot_server.errors import ProfileMismatchError
 
 
 def mel_to_image(mel_db: torch.Tensor, profile: MelProfile, channels: int) -> torch.Tensor:
-    """Scale dB to the range of a diffusion model's images.
+    """Paint dB as a diffusion model's images.
 
     Args:
         mel_db: (batch, mels, frames), ``-range_db`` to 0.
@@ -21,7 +21,16 @@ def mel_to_image(mel_db: torch.Tensor, profile: MelProfile, channels: int) -> to
         ProfileMismatchError: mel_db has another number of mels or frames.
     """
     _check(mel_db, profile)
-    image = mel_db * (2.0 / profile.range_db) + 1.0
+    if profile.image_curve == "db":
+        image = mel_db * (2.0 / profile.range_db) + 1.0
+    else:
+        exponent = profile.power * profile.image_power / 20.0
+        painted = torch.where(mel_db <= -profile.range_db, 0.0, 10.0 ** (mel_db * exponent))
+        image = painted * 2.0 - 1.0
+    if profile.image_inverted:
+        image = -image
+    if profile.image_low_row == "bottom":
+        image = image.flip(1)
     return image[:, None].expand(-1, channels, -1, -1)
 
 
@@ -38,8 +47,18 @@ def image_to_mel(image: torch.Tensor, profile: MelProfile) -> torch.Tensor:
     Raises:
         ProfileMismatchError: the image has another number of mels or frames.
     """
-    mel_db = (image.mean(dim=1) - 1.0) * (profile.range_db / 2.0)
-    _check(mel_db, profile)
+    level = image.mean(dim=1)
+    _check(level, profile)
+    if profile.image_low_row == "bottom":
+        level = level.flip(1)
+    if profile.image_inverted:
+        level = -level
+    if profile.image_curve == "db":
+        mel_db = (level - 1.0) * (profile.range_db / 2.0)
+    else:
+        # Under a thousandth of a grey level lies nothing that a pixel could have meant.
+        painted = (level * 0.5 + 0.5).clamp_min(1e-6)
+        mel_db = torch.log10(painted) * (20.0 / (profile.power * profile.image_power))
     return mel_db.clamp(-profile.range_db, 0.0)
 
 

@@ -24,10 +24,10 @@ from oneshot_server.engine.messages import (
     encode,
     read_to_engine,
 )
-from oneshot_server.errors import ErrorCode, ModelError, OneshotError, RenderCancelledError
+from oneshot_server.errors import ErrorCode, OneshotError, OutOfMemoryError, RenderCancelledError
 
 if TYPE_CHECKING:  # it needs torch, which is slow to load and not needed to begin listening
-    from oneshot_server.engine.render_job import JobRenderer
+    from oneshot_server.engine.loaded import Loaded
 
 PROGRESS_SECONDS: Final = 0.1
 NICENESS: Final = 2
@@ -94,51 +94,54 @@ class Connection:
         os._exit(0)
 
 
-def serve(
-    model: Path,
-    loras: Path | None,
-    device: str,
-    threads: int,
-    max_batch: int,
-    connection: Connection,
-) -> None:
+def serve(options: argparse.Namespace, connection: Connection) -> None:
     """Load the model, then render one job after the other, for ever."""
     import torch
 
-    if threads:
-        torch.set_num_threads(threads)
-    from oneshot_server.engine.render_job import JobRenderer
-    from oneshot_server.library.lora_store import LoraStore
-    from oneshot_server.pipeline.model import choose_device, load_model
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    from oneshot_server.engine.loaded import Loaded
+    from oneshot_server.pipeline.device import is_out_of_memory
 
     try:
-        loaded = load_model(model, choose_device(device))
-    except ModelError as error:
-        connection.send(LoadFailed(text=str(error)))
+        loaded = Loaded(
+            folder=options.model,
+            loras=options.loras,
+            device=options.device,
+            precision=options.precision,
+            max_batch=options.max_batch,
+            beside=options.beside,
+        )
+    except OneshotError as error:
+        short = isinstance(error, OutOfMemoryError)
+        connection.send(LoadFailed(text=str(error), out_of_memory=short))
         return
-    store = LoraStore(loras) if loras is not None else None
-    renderer = JobRenderer(loaded, max_batch=max_batch, loras=store)
-    connection.send(
-        Ready(model=loaded.card.name, model_hash=loaded.hash, device=str(loaded.device))
-    )
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        text = f"{options.model.name} does not fit into memory: {error}"
+        connection.send(LoadFailed(text=text, out_of_memory=True))
+        return
+    model = loaded.model
+    connection.send(Ready(model=model.card.name, model_hash=model.hash, device=loaded.device))
     while True:
-        render(connection.next_job(), renderer, connection)
+        render(connection.next_job(), loaded, connection)
 
 
-def render(job: Render | RenderSpare, renderer: "JobRenderer", connection: Connection) -> None:
+def render(job: Render | RenderSpare, loaded: "Loaded", connection: Connection) -> None:
     """Render one job; whatever happens, exactly one last answer is sent."""
 
     def give_way() -> bool:
         connection.stop_if_cancelled(job.job)
         gave_way = False
         while isinstance(job, RenderSpare) and (urgent := connection.waited_for()) is not None:
-            render(urgent, renderer, connection)
+            render(urgent, loaded, connection)
             gave_way = True
         return gave_way
 
     answer: Message
     try:
-        renderer.run(job, connection.send, give_way)
+        loaded.run(job, connection.send, give_way)
         answer = RenderDone(job=job.job)
     except RenderCancelledError:
         answer = RenderCancelled(job=job.job)
@@ -160,21 +163,16 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--max-batch", type=int, default=8)
-    arguments = parser.parse_args()
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--beside", action="store_true", help="another engine has memory too")
+    options = parser.parse_args()
     if hasattr(os, "nice"):  # the daemon answers a hit in milliseconds, whatever is rendered
         os.nice(NICENESS)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     # Frames own the real stdout; whatever a library prints goes to stderr, the daemon's log.
     outgoing = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    serve(
-        arguments.model,
-        arguments.loras,
-        arguments.device,
-        arguments.threads,
-        arguments.max_batch,
-        Connection(sys.stdin.buffer, outgoing),
-    )
+    serve(options, Connection(sys.stdin.buffer, outgoing))
 
 
 if __name__ == "__main__":

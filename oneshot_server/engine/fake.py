@@ -7,6 +7,9 @@ too and leaves another behind that holds its pipes open, ``silent`` closes its s
 ``garbage`` answers with what is no message, ``huge`` announces a frame that is too long, ``broken``
 fails the job. Everything else becomes short valid WAVs at once. As the real one it renders what
 somebody waits for between two steps of what nobody does.
+
+The model's name says how it loads: ``broken`` cannot be loaded, ``deadly`` kills the process,
+``large`` does not fit beside another engine, ``enormous`` not even alone, ``endless`` never ends.
 """
 
 import argparse
@@ -18,6 +21,7 @@ import sys
 import threading
 import time
 import wave
+import zlib
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import BinaryIO, Final
@@ -49,7 +53,8 @@ SLOW_STEP_SECONDS: Final = 0.05
 class FakeEngine:
     """Answers jobs on a pair of streams."""
 
-    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO, model: str = "fake") -> None:
+        self._model = model
         self._incoming = incoming
         self._outgoing = outgoing
         self._jobs: SimpleQueue[Render | RenderSpare] = SimpleQueue()
@@ -64,7 +69,7 @@ class FakeEngine:
     def serve(self) -> None:
         """Answer job after job, until the daemon is gone."""
         threading.Thread(target=self._read, daemon=True).start()
-        self.send(Ready(model="fake", model_hash="0" * 64, device="none"))
+        self.send(Ready(model=self._model, model_hash="0" * 64, device="none"))
         while True:
             job = self._jobs.get()
             if isinstance(job, RenderSpare):
@@ -108,7 +113,13 @@ class FakeEngine:
                 return
             seed = request.seed_of(0 if isinstance(job, RenderSpare) else index)
             self.send(
-                Rendered(job=job.job, index=index, seed=seed, seconds=0.01, wav=tiny_wav(seed))
+                Rendered(
+                    job=job.job,
+                    index=index,
+                    seed=seed,
+                    seconds=0.01,
+                    wav=tiny_wav(seed, self._model),
+                )
             )
         self.send(RenderDone(job=job.job))
 
@@ -136,14 +147,15 @@ class FakeEngine:
             os._exit(3)
 
 
-def tiny_wav(seed: int) -> bytes:
-    """Ten milliseconds whose first sample is the seed, so that files can be told apart."""
+def tiny_wav(seed: int, model: str = "fake") -> bytes:
+    """Ten milliseconds; its first samples are the seed and a number for the model."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(44_100)
-        file.writeframes(struct.pack("<441h", seed % 32_768, *([0] * 440)))
+        first = (seed % 32_768, zlib.crc32(model.encode()) % 32_768)
+        file.writeframes(struct.pack("<441h", *first, *([0] * 439)))
     return buffer.getvalue()
 
 
@@ -153,8 +165,25 @@ def main() -> None:
     parser.add_argument("--load-failed", default="")
     parser.add_argument("--linger", action="store_true", help="live on after --load-failed")
     parser.add_argument("--die-at-start", action="store_true")
+    parser.add_argument("--model", default="fake", help="name that it says")
+    parser.add_argument("--beside", action="store_true", help="as the real one's")
     arguments = parser.parse_args()
-    engine = FakeEngine(sys.stdin.buffer, sys.stdout.buffer)
+    engine = FakeEngine(sys.stdin.buffer, sys.stdout.buffer, arguments.model)
+    match arguments.model:
+        case "broken":
+            engine.send(LoadFailed(text="the model is broken"))
+            return
+        case "enormous":
+            engine.send(LoadFailed(text="no memory", out_of_memory=True))
+            return
+        case "large" if arguments.beside:
+            engine.send(LoadFailed(text="no memory beside", out_of_memory=True))
+            return
+        case "deadly":
+            sys.exit("the model is deadly")
+        case "endless":
+            sys.stdin.buffer.read()
+            return
     if arguments.die_at_start:
         sys.exit("no such luck")
     if arguments.load_failed:

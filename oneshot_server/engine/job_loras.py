@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -16,6 +16,7 @@ from oneshot_server.dsp.prepare import prepare
 from oneshot_server.errors import BadArgumentsError, ModelError, NotFoundError, OneshotError
 from oneshot_server.pipeline.lora_blend import LoraBlender, check_card
 from oneshot_server.pipeline.lora_file import LoraFile, read_lora
+from oneshot_server.pipeline.lora_sampling import LoraSampling, read_lora_sampling
 from oneshot_server.pipeline.model import Model
 from oneshot_server.pipeline.nearest import (
     TRAINING_SOUNDS_FILE,
@@ -24,6 +25,7 @@ from oneshot_server.pipeline.nearest import (
     nearest,
     read_training_sounds,
 )
+from oneshot_server.pipeline.prompt import with_captions
 
 MOST_FILES: Final = 8
 MOST_FILE_BYTES: Final = 512 * 1024**2
@@ -74,11 +76,21 @@ class AppliedLoras:
         hashes: SHA-256 of each LoRA's file.
         training: LoRAs' names and the sounds that they were trained on, as far as known.
         remarks: for the producer.
+        sampling: how they want to be sampled.
+        captions: of the sounds that those with a weight above 0 were trained on.
     """
 
     hashes: tuple[str, ...] = ()
     training: tuple[tuple[str, TrainingSounds], ...] = ()
     remarks: tuple[str, ...] = ()
+    sampling: tuple[LoraSampling, ...] = ()
+    captions: tuple[str, ...] = ()
+
+    def told(self, model: Model) -> Model:
+        """The model with its vocabulary as the LoRAs have it: how their sounds were called."""
+        if model.words is None or not self.captions:
+            return model
+        return replace(model, words=with_captions(model.words, self.captions))
 
     def nearest(self, waveform: torch.Tensor, profile: MelProfile) -> Nearest | None:
         """How near a sound is to the training sounds; ``None`` if none are known.
@@ -125,6 +137,7 @@ class JobLoras:
             ModelError: it cannot be used with this model; the base alone is in the model then.
         """
         try:
+            cards = [self._card(lora) for lora in loras]
             files = [self._file(lora) for lora in loras]
             self._blender.apply(
                 [(file, lora.weight) for file, lora in zip(files, loras, strict=True)]
@@ -134,9 +147,19 @@ class JobLoras:
             raise
         training: list[tuple[str, TrainingSounds]] = []
         remarks: list[str] = []
-        for lora, file in zip(loras, files, strict=True):
+        sampling: list[LoraSampling] = []
+        captions: list[str] = []
+        for lora, file, card in zip(loras, files, cards, strict=True):
+            if lora.weight == 0.0:
+                continue
+            if card is not None and lora.weight > 0.0:
+                captions.extend(card.captions)
+            try:
+                sampling.append(read_lora_sampling(file.path, file.metadata))
+            except ModelError as error:
+                remarks.append(f"how the LoRA wants to be sampled is not known: {error}")
             path = file.path.with_name(TRAINING_SOUNDS_FILE)
-            if lora.weight == 0.0 or not path.exists():
+            if not path.exists():
                 continue
             try:
                 training.append((lora.name, self._training.get(path)))
@@ -146,9 +169,11 @@ class JobLoras:
             hashes=tuple(file.sha256 for file in files),
             training=tuple(training),
             remarks=tuple(remarks),
+            sampling=tuple(sampling),
+            captions=tuple(captions),
         )
 
-    def _file(self, lora: LoraWeight) -> LoraFile:
+    def _card(self, lora: LoraWeight) -> LoraCard | None:
         if self._versions is None:
             raise NotFoundError(f'no LoRA is named "{lora.name}": there is no folder of LoRAs')
         if lora.version is None:
@@ -156,6 +181,11 @@ class JobLoras:
         card = self._versions.card(lora.name, lora.version)
         if card is not None:
             check_card(card, self._model)
+        return card
+
+    def _file(self, lora: LoraWeight) -> LoraFile:
+        assert self._versions is not None, "checked with the card"
+        assert lora.version is not None, "checked with the card"
         return self._files.get(self._versions.adapter(lora.name, lora.version))
 
 

@@ -86,9 +86,15 @@ class Ready(Message, frozen=True, kw_only=True):
 
 
 class LoadFailed(Message, frozen=True, kw_only=True):
-    """Engine to daemon: the model cannot be loaded, and trying again will not help."""
+    """Engine to daemon: the model cannot be loaded, and trying again will not help.
+
+    Attributes:
+        text: why.
+        out_of_memory: whether it may help to end another engine first.
+    """
 
     text: str
+    out_of_memory: bool = False
 
 
 class RenderProgress(Message, frozen=True, kw_only=True):

@@ -27,7 +27,9 @@ from oneshot_server.errors import BadArgumentsError, DefectError
 from oneshot_server.library.touched_wav import touch_wav
 from oneshot_server.library.wav_encoding import encode_wav
 from oneshot_server.library.wav_metadata import embed
+from oneshot_server.pipeline.lora_sampling import Sampling, choose_sampling
 from oneshot_server.pipeline.model import Model
+from oneshot_server.pipeline.prompt_weights import without_weights
 from oneshot_server.pipeline.render import Sounds, prompt_to_words, render_draws
 
 MOST_TRIES: Final = 4
@@ -84,6 +86,7 @@ class JobRenderer:
         self._render = render
         self._platform = (
             f"torch {torch.__version__}, {model.device.type}, {torch.get_num_threads()} threads"
+            f"{', ' * bool(model.plan.label)}{model.plan.label}"
         )
 
     def run(self, job: Render | RenderSpare, send: Send, give_way: Callable[[], bool]) -> None:
@@ -104,6 +107,7 @@ class JobRenderer:
         """
         request = job.parts[0].request
         applied = self._begin(job, send)
+        sampling = choose_sampling(request, applied.sampling, self._model.card)
         batches = deque(job_to_batches(job, self._max_batch))
         ahead = sum(len(batch) for batch in batches)
         ready = 0
@@ -123,18 +127,19 @@ class JobRenderer:
 
             sounds = self._render(
                 [slot.draw for slot in batch],
-                self._model,
-                steps=request.steps or self._model.card.steps,
-                guidance=self._guidance(request),
+                applied.told(self._model),
+                steps=sampling.steps,
+                guidance=sampling.guidance,
                 on_step=on_step,
                 on_sound=give_way_and_come_back,
+                sampler=sampling.sampler,
             )
             again: list[Slot] = []
             remarks: list[str] = []
             for position, slot in enumerate(batch):
                 if slot.index is None:
                     continue
-                defect = self._deliver(job, batch, position, sounds, applied, send)
+                defect = self._deliver(job, batch, position, sounds, applied, sampling, send)
                 if defect is None:
                     continue
                 again.append(retries.another(slot, defect))
@@ -153,9 +158,6 @@ class JobRenderer:
             send(RenderNotice(job=job.job, code=NoticeCode.FALLBACK, text=text))
         return applied
 
-    def _guidance(self, request: GenerateRequest) -> float:
-        return self._model.card.guidance if request.guidance is None else request.guidance
-
     def _check(self, job: str, request: GenerateRequest, send: Send) -> None:
         longest = self._model.card.profile.seconds
         said = prompt_to_words(request.prompt, self._model)
@@ -168,6 +170,10 @@ class JobRenderer:
         if unknown := (*said.unknown, *away.unknown):
             text = " ".join(unknown)
             send(RenderNotice(job=job, code=NoticeCode.UNKNOWN_WORDS, text=text))
+        weighted = [t for t in (request.prompt, request.negative) if t != without_weights(t)]
+        if weighted and self._model.words is not None:
+            text = f"{self._model.card.name} knows words, and no weights of words in {weighted[0]}"
+            send(RenderNotice(job=job, code=NoticeCode.FALLBACK, text=text))
         if request.seconds is not None and request.seconds > longest:
             text = f"seconds = {request.seconds:g}, the model makes {longest:.2f} at the most"
             send(RenderNotice(job=job, code=NoticeCode.FALLBACK, text=text))
@@ -179,6 +185,7 @@ class JobRenderer:
         position: int,
         sounds: Sounds,
         applied: AppliedLoras,
+        sampling: Sampling,
         send: Send,
     ) -> str | None:
         """Finish and send one sound; or name its defect and send nothing."""
@@ -196,9 +203,9 @@ class JobRenderer:
             caption=sounds.captions[position],
             negative=request.negative,
             seed=slot.seed,
-            steps=request.steps or self._model.card.steps,
-            guidance=self._guidance(request),
-            sampler=self._model.card.sampler,
+            steps=sampling.steps,
+            guidance=sampling.guidance,
+            sampler=sampling.sampler,
             loras=request.loras,
             model=self._model.card.name,
             model_hash=self._model.hash,

@@ -104,7 +104,7 @@ class Supervisor:
         finish: Callable[[GenerateRequest], FinishOptions],
         subtype: str,
     ) -> None:
-        self._command = command
+        self.command = command
         self._finish = finish
         self._subtype = subtype
         self._process: EngineProcess | None = None
@@ -113,14 +113,26 @@ class Supervisor:
         self._never_ready = 0
         self._impatience: asyncio.TimerHandle | None = None
         self.state = EngineState.STARTING
+        self._reports: Reports | None = None
         self.failure = ""
+        self.out_of_memory = False
         self.device = ""
         self.model = ""
         self.model_hash = ""
 
     def start(self, reports: Reports) -> None:
         """Begin; ``reports`` is told everything from now on."""
-        self._task = asyncio.create_task(self._keep_alive(reports), name="engine supervisor")
+        self.report_to(reports)
+        self._task = asyncio.create_task(self._keep_alive(), name="engine supervisor")
+
+    def report_to(self, reports: Reports) -> None:
+        """Tell somebody else from now on."""
+        self._reports = reports
+
+    @property
+    def _told(self) -> Reports:
+        assert self._reports is not None, "not started"
+        return self._reports
 
     async def stop(self) -> None:
         """End the engine: ask, then insist."""
@@ -172,9 +184,9 @@ class Supervisor:
         if self._process is not None:
             self._process.send(message)
 
-    async def _keep_alive(self, reports: Reports) -> None:
+    async def _keep_alive(self) -> None:
         while True:
-            ending = await self._live(reports)
+            ending = await self._live()
             self._be_patient()
             self._deaths.append(time.monotonic())
             self._never_ready += 1
@@ -182,10 +194,10 @@ class Supervisor:
             self.failure = self.failure or self._crash_loop(ending)
             if self.failure:
                 self.state = EngineState.FAILED
-            reports.engine_died(ending)
+            self._told.engine_died(ending)
             if self.failure:
                 log.error("engine given up", why=self.failure)
-                reports.engine_gave_up(self.failure)
+                self._told.engine_gave_up(self.failure)
                 return
             pause = FIRST_PAUSE_SECONDS * 2 ** (len(self._deaths) - 1)
             await asyncio.sleep(min(pause, LONGEST_PAUSE_SECONDS))
@@ -204,21 +216,21 @@ class Supervisor:
             )
         return ""
 
-    async def _live(self, reports: Reports) -> str:
+    async def _live(self) -> str:
         """One life of the engine, from start to end; returns how it ended."""
         self.state = EngineState.LOADING
         try:
-            process = await EngineProcess.start(self._command)
+            process = await EngineProcess.start(self.command)
         except OSError as error:
             return f"it cannot be started: {error}"
         self._process = process
-        trouble = await self._listen(process, reports)
+        trouble = await self._listen(process)
         self.state = EngineState.LOADING  # what is dying takes no job
         ending = await process.end(trouble)
         self._process = None
         return ending
 
-    async def _listen(self, process: EngineProcess, reports: Reports) -> str:
+    async def _listen(self, process: EngineProcess) -> str:
         """Report every message until no more will come; returns what was wrong with the last."""
         while True:
             try:
@@ -229,14 +241,16 @@ class Supervisor:
                 return ""
             if isinstance(message, LoadFailed):
                 self.failure = message.text
+                self.out_of_memory = message.out_of_memory
                 return ""
             try:
-                await self._report(message, reports)
+                await self._report(message)
             except Exception as error:  # the outer loop: with it would end every job to come
                 log.exception("a report failed", report=type(message).__name__)
                 return f"its {type(message).__name__} failed: {type(error).__name__}: {error}"
 
-    async def _report(self, message: Report, reports: Reports) -> None:
+    async def _report(self, message: Report) -> None:
+        reports = self._told
         if isinstance(message, RenderDone | RenderFailed | RenderCancelled):
             if message.job.startswith(SPARE):
                 self._report_end(message, reports)

@@ -1,11 +1,12 @@
 """Which LoRAs a job is rendered with: those it names, else the standing blend."""
 
 import sqlite3
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+from oneshot_server.domain.lora_card import LoraCard
 from oneshot_server.domain.requests import GenerateRequest, LoraWeight
-from oneshot_server.errors import NotFoundError
+from oneshot_server.errors import ModelError, NotFoundError
 from oneshot_server.library.database import database_errors
 
 
@@ -27,6 +28,27 @@ class Versions(Protocol):
             NotFoundError: no such LoRA or version.
         """
         ...
+
+    def card(self, name: str, version: int) -> LoraCard | None:
+        """What is known of a version; ``None`` for another tool's file.
+
+        Raises:
+            ModelError: its ``oneshot.json`` is missing or damaged.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """What a request became.
+
+    Attributes:
+        request: with its LoRAs and their versions.
+        left_out: LoRAs of the standing blend that are for another base model.
+    """
+
+    request: GenerateRequest
+    left_out: tuple[str, ...] = ()
 
 
 class Blend:
@@ -60,18 +82,39 @@ class Blend:
             self._live(name)
             self._connection.execute("INSERT OR REPLACE INTO blend VALUES (?, ?)", (name, weight))
 
-    def resolve(self, request: GenerateRequest) -> GenerateRequest:
+    def resolve(self, request: GenerateRequest, *, base_hash: str = "") -> Resolved:
         """The request with its LoRAs and their versions: what comes later does not change it.
+
+        A LoRA of another base model is left to the engine, which refuses it, if the request names
+        it; one of the standing blend is left out, for a blend outlives a change of the model.
+
+        Args:
+            request: as it came.
+            base_hash: SHA-256 of the base model; empty where it is not known yet.
 
         Raises:
             NotFoundError: a LoRA or a version that the request names does not exist.
         """
         named = [self._resolved(lora) for lora in request.loras]
+        left_out: list[str] = []
         if request.replay is None and not named:
             # One that was taken away since does not end every job: only who names it is told.
             names = set(self._versions.names())
-            named = [self._resolved(lora) for lora in self.standing() if lora.name in names]
-        return replace(request, loras=tuple(named))
+            for lora in (self._resolved(lora) for lora in self.standing() if lora.name in names):
+                if self._fits(lora, base_hash):
+                    named.append(lora)
+                else:
+                    left_out.append(lora.name)
+        return Resolved(request=replace(request, loras=tuple(named)), left_out=tuple(left_out))
+
+    def _fits(self, lora: LoraWeight, base_hash: str) -> bool:
+        """Whether it may be for this base model; another tool's file does not say."""
+        assert lora.version is not None
+        try:
+            card = self._versions.card(lora.name, lora.version)
+        except ModelError:
+            return True  # the engine says what is wrong with it
+        return not base_hash or card is None or card.base_hash == base_hash
 
     def _resolved(self, lora: LoraWeight) -> LoraWeight:
         if lora.version is None:

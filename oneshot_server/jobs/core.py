@@ -15,6 +15,8 @@ from oneshot_server.domain.events import (
     JobEvent,
     JobId,
     LoraReady,
+    Notice,
+    NoticeCode,
     SamplePublished,
 )
 from oneshot_server.domain.lora_card import LoraCard
@@ -23,6 +25,7 @@ from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.errors import (
     BadArgumentsError,
     ForbiddenError,
+    ModelError,
 )
 from oneshot_server.jobs.blend import Blend, Versions
 from oneshot_server.jobs.choke import Choke
@@ -33,7 +36,12 @@ from oneshot_server.jobs.pad_bank import PadBank
 from oneshot_server.jobs.pads import Pads
 from oneshot_server.jobs.queue import JobQueue
 from oneshot_server.jobs.reserve import Reserve
-from oneshot_server.pipeline.model_folder import CARD_FILE
+from oneshot_server.pipeline.model_folder import (
+    STARTER_NAME,
+    find_named_model,
+    model_names,
+    read_card,
+)
 
 REMEMBERED_JOBS: Final = 256
 RECENT_SOUNDS: Final = 20
@@ -44,9 +52,39 @@ LASTING: Final = (Accepted, SamplePublished, LoraReady, Done, Failed, Cancelled)
 class EngineInfo(Protocol):
     """What is told of the engine."""
 
-    state: EngineState
-    device: str
-    model: str
+    @property
+    def state(self) -> EngineState:
+        """What it is doing."""
+        ...
+
+    @property
+    def device(self) -> str:
+        """That it renders on."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """Name of its model."""
+        ...
+
+    @property
+    def model_hash(self) -> str:
+        """SHA-256 of the model that a job which is accepted now is for; empty if not known yet."""
+        ...
+
+
+class Models(Protocol):
+    """What is asked of ``jobs.model_changes.ModelChanges``."""
+
+    name: str
+
+    def submit(self, name: str) -> JobId:
+        """Take a change; see ``domain.core.Core``."""
+        ...
+
+    def cancel(self, job: JobId) -> bool:
+        """Cancel a change; False if it is none of these."""
+        ...
 
 
 class Trainings(Protocol):
@@ -83,6 +121,7 @@ class OneshotCore:
     Args:
         queue: takes the jobs.
         trainings: takes the trainings.
+        models: takes the changes of the model.
         loras: knows the LoRAs.
         blend: knows which of them a job is rendered with.
         bank: knows what the pads play.
@@ -100,6 +139,7 @@ class OneshotCore:
         *,
         queue: JobQueue,
         trainings: Trainings,
+        models: Models,
         loras: Loras,
         blend: Blend,
         bank: PadBank,
@@ -113,6 +153,7 @@ class OneshotCore:
     ) -> None:
         self._queue = queue
         self._trainings = trainings
+        self._models = models
         self._loras = loras
         self._blend = blend
         self._bank = bank
@@ -131,11 +172,23 @@ class OneshotCore:
 
     def submit(self, request: GenerateRequest) -> JobId:
         """Take a job; see ``domain.core.Core``."""
-        return self._queue.submit(self._blend.resolve(request))
+        resolved = self._blend.resolve(request, base_hash=self._engine.model_hash)
+        job = self._queue.submit(resolved.request)
+        if resolved.left_out:
+            text = (
+                f"{', '.join(resolved.left_out)} left out of the standing blend: trained on "
+                f"another model than {self._engine.model}"
+            )
+            self._bus.emit(Notice(job=job, code=NoticeCode.FALLBACK, text=text))
+        return job
 
     def train(self, dataset: str) -> JobId:
         """Take a training; see ``domain.core.Core``."""
         return self._trainings.submit(dataset)
+
+    def change_model(self, name: str) -> JobId:
+        """Change the model; see ``domain.core.Core``."""
+        return self._models.submit(name)
 
     def set_lora(self, name: str, weight: float) -> None:
         """Change the standing blend; see ``domain.core.Core``."""
@@ -149,7 +202,7 @@ class OneshotCore:
 
     def cancel(self, job: JobId) -> None:
         """Cancel a job; see ``domain.core.Core``."""
-        if not self._trainings.cancel(job):
+        if not (self._trainings.cancel(job) or self._models.cancel(job)):
             self._queue.cancel(job)
 
     def trigger_pad(self, pad: int, velocity: float) -> JobId:
@@ -207,13 +260,17 @@ class OneshotCore:
         if what in lists:
             return lists[what]()
         if what in self._folders:
-            if what != "models":
-                return _sub_folders(self._folders[what])
-            models = _sub_folders(self._folders[what])
-            usable = [item for item in models if (Path(item.detail) / CARD_FILE).is_file()]
-            return [Item(name="starter", detail="built in"), *usable]
+            folder = self._folders[what]
+            return self._model_items(folder) if what == "models" else _sub_folders(folder)
         known = ", ".join(sorted([*self._folders, *OTHERS_LISTS, *lists, "recent"]))
         raise BadArgumentsError(f'what = "{what[:40]}", expected one of {known}')
+
+    def _model_items(self, models: Path) -> list[Item]:
+        items = []
+        for name in model_names(models):
+            loaded = "loaded; " if name == self._models.name else ""
+            items.append(Item(name=name, detail=loaded + describe_model(name, models)))
+        return items
 
     def _lora_items(self) -> list[Item]:
         standing = {lora.name: lora.weight for lora in self._blend.standing()}
@@ -263,6 +320,16 @@ class OneshotCore:
         self._ended.append(event.job)
         if len(self._ended) > REMEMBERED_JOBS:
             self._history.pop(self._ended.popleft(), None)
+
+
+def describe_model(name: str, models: Path) -> str:
+    """A model on a line: its mel profile, and where its weights are."""
+    try:
+        card = read_card(find_named_model(name, models))
+    except ModelError as error:
+        return f"cannot be used: {error}"
+    where = card.source or ("built in" if name == STARTER_NAME else str(models / name))
+    return f"{card.profile.name}, {where}"
 
 
 def describe_version(card: LoraCard, *, live: bool) -> str:

@@ -75,17 +75,20 @@ class JobQueue:
         self._limit = limit
         self._spare = spare
         self._waiting: deque[Job] = deque()
+        self._held: deque[Job] = deque()
+        self._drained: asyncio.Event | None = None
         self._running: Job | None = None
         self._closed = False
 
     def __len__(self) -> int:
         """Jobs that wait or run."""
-        return len(self._waiting) + (self._running is not None)
+        return len(self._waiting) + len(self._held) + (self._running is not None)
 
     @property
     def waited_for(self) -> bool:
         """Whether somebody waits for a job's end."""
-        return bool(self._waiting) or (self._running is not None and not self._running.ended)
+        running = self._running is not None and not self._running.ended
+        return bool(self._waiting or self._held) or running
 
     def restore(self, jobs: Iterable[JournalledJob]) -> None:
         """Take up what an earlier daemon had accepted and could not end."""
@@ -113,18 +116,20 @@ class JobQueue:
             raise BusyError(f"{len(self)} jobs are waiting, jobs.queue_limit = {self._limit}")
         job = Job(id=JobId(secrets.token_hex(4)), request=request, started=time.monotonic())
         self._journal.accept(job.id, request)
-        self._waiting.append(job)
+        (self._waiting if self._drained is None else self._held).append(job)
         self._bus.emit(Accepted(job=job.id, pad=pad))
         self._start_next()
         return job.id
 
     def cancel(self, job_id: JobId) -> None:
         """Cancel a job; see ``domain.core.Core``."""
-        for job in self._waiting:
-            if job.id == job_id:
-                self._waiting.remove(job)
-                self._end(job, Cancelled(job=job.id))
-                return
+        for line in (self._waiting, self._held):
+            for job in line:
+                if job.id == job_id:
+                    line.remove(job)
+                    self._end(job, Cancelled(job=job.id))
+                    self._start_next()
+                    return
         running = self._current(job_id)
         if running is None:
             raise NotFoundError(f'job "{job_id[:40]}" is not waiting or running')
@@ -136,10 +141,28 @@ class JobQueue:
         """End every job; nothing is taken or published from now on."""
         self._closed = True
         text = "the daemon was shut down"
-        for job in [*filter(None, [self._running]), *self._waiting]:
+        for job in [*filter(None, [self._running]), *self._waiting, *self._held]:
             self._end(job, job.failed(ErrorCode.CANCELLED_BY_SHUTDOWN, text))
         self._running = None
         self._waiting.clear()
+        self._held.clear()
+
+    async def drain(self) -> None:
+        """Wait until every job that was accepted before has ended; later ones are held.
+
+        So that engines can change between two jobs, and each job gets the model that it was
+        accepted for. ``resume`` must follow, whatever happens.
+        """
+        self._drained = asyncio.Event()
+        self._start_next()
+        await self._drained.wait()
+
+    def resume(self) -> None:
+        """Go on with the jobs that were held."""
+        self._drained = None
+        self._waiting.extend(self._held)
+        self._held.clear()
+        self._start_next()
 
     def engine_ready(self) -> None:
         """The engine takes a job."""
@@ -238,6 +261,7 @@ class JobQueue:
         while self._waiting:
             job = self._waiting.popleft()
             self._end(job, Failed(job=job.id, code=ErrorCode.ENGINE_FAILED, text=text))
+        self._start_next()
 
     def _start_next(self) -> None:
         while (
@@ -252,6 +276,8 @@ class JobQueue:
                 self.engine_done(job.id)
                 return
             self._renderer.render(job.id, job.request, frozenset(job.published))
+        if self._drained is not None and self._running is None and not self._waiting:
+            self._drained.set()
 
     def _is_spare(self, job_id: JobId, failure: str) -> bool:
         """Pass on the end of what nobody waits for."""

@@ -13,12 +13,13 @@ import structlog
 from oneshot_server.domain.events import SPARE, EngineState, JobId
 from oneshot_server.domain.parameters import SEED
 from oneshot_server.domain.requests import GenerateRequest
-from oneshot_server.errors import OneshotError
+from oneshot_server.errors import MetadataError, OneshotError
 from oneshot_server.jobs.pad_bank import PadBank
 from oneshot_server.jobs.pad_recipes import PadRecipe, PadRecipes
 from oneshot_server.jobs.renderer import Renderer
 from oneshot_server.jobs.shelves import Shelf, Shelves
 from oneshot_server.library.reserve_folder import ReserveFolder, Waiting, throw_away
+from oneshot_server.library.wav_metadata import extract
 
 log = structlog.get_logger(__name__)
 
@@ -152,7 +153,8 @@ class Reserve:
         self._settling = loop.call_later(SETTLE_SECONDS, self._look)
 
     def engine_ready(self) -> None:
-        """The engine is there, perhaps with another model."""
+        """The engine is there, perhaps with another model; no other one renders any more."""
+        self._batch = None
         self._look()
 
     def engine_died(self, text: str, *, blameless: bool) -> None:
@@ -167,7 +169,7 @@ class Reserve:
         if batch is None or batch.job != job or not 0 <= index < len(batch.keys):
             return
         key = batch.keys[index]
-        if key not in self._shelves:  # the pad plays something else by now
+        if key not in self._shelves or _is_of_another_model(wav, batch.model_hash):
             return
         shelf = self._shelves[key]
         for _ in range(len(shelf.missing) if shelf.recipe.seed_policy == "fixed" else 1):
@@ -223,8 +225,6 @@ class Reserve:
     def _look(self) -> None:
         """Compare the shelves with what the pads play now, and begin to fill them."""
         model_hash = self._model_hash()
-        if self._batch is not None and self._batch.model_hash != model_hash:
-            self._batch = None  # it went with the engine that had the other model
         if not model_hash:
             return
         self._current = self._recipes_now()
@@ -313,3 +313,11 @@ class Reserve:
         task = asyncio.create_task(asyncio.to_thread(action, waiting))
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
+
+
+def _is_of_another_model(wav: bytes, model_hash: str) -> bool:
+    """While the model is changed, the engine before it may still render."""
+    try:
+        return extract(wav).model_hash != model_hash
+    except MetadataError:
+        return False

@@ -53,6 +53,11 @@ class Home:
         return self.root / "kits"
 
     @property
+    def profiles(self) -> Path:
+        """Mel profiles of the user's own, a TOML file each."""
+        return self.root / "profiles"
+
+    @property
     def config(self) -> Path:
         """The settings."""
         return self.root / "config.toml"

@@ -19,7 +19,7 @@ from diffusers.utils.state_dict_utils import (
     convert_unet_state_dict_to_peft,
 )
 from peft.utils.other import get_pattern_key
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load
 
 from oneshot_server.errors import ModelError
@@ -36,7 +36,7 @@ KOHYA_PREFIXES: Final[Mapping[str, Part]] = {
 }
 PREFIXES: Final[Mapping[str, Part]] = {"unet.": "unet", "text_encoder.": "text_encoder"}
 UNUSABLE_PREFIXES: Final = ("lora_te2_", "text_encoder_2.", "text_encoder_3.", "transformer.")
-"""Of models that are no Stable Diffusion 1.x."""
+"""Of models that are no Stable Diffusion 1.x or 2.x."""
 
 ROLES: Final = {
     ".lora_A.weight": "down",
@@ -45,8 +45,18 @@ ROLES: Final = {
     ".lora_up.weight": "up",
     ".alpha": "alpha",
 }
+OTHER_METHODS: Final = {
+    "hada_": "LoHa",
+    "lokr_": "LoKr",
+    "lora_mid": "LoCon with a Tucker decomposition",
+    "dora_scale": "DoRA",
+    "oft_": "OFT",
+    "diff": "whole weights",
+    "bundle_emb": "an embedding",
+}
+"""What other methods' keys have in their last part. They add no product of two matrices."""
 EXPECTED: Final = (
-    "expected a LoRA for Stable Diffusion 1.x: unet.….lora_A.weight and lora_B.weight, "
+    "expected a LoRA for Stable Diffusion 1.x or 2.x: unet.….lora_A.weight and lora_B.weight, "
     "or lora_unet_….lora_down.weight and lora_up.weight"
 )
 
@@ -117,19 +127,6 @@ def read_lora(path: Path) -> LoraFile:
     )
 
 
-def metadata(path: Path) -> Mapping[str, str]:
-    """What a safetensors file says beside its tensors.
-
-    Raises:
-        ModelError: it cannot be read.
-    """
-    try:
-        with safe_open(path, framework="pt") as file:
-            return dict(file.metadata() or {})
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path} cannot be read: {error}") from None
-
-
 def name_keys(keys: Sequence[str]) -> str:
     """The first few keys, and how many there are: ``3 keys (a, b, …)``."""
     shown = ", ".join(key[:120] for key in keys[:SHOWN_KEYS])
@@ -169,7 +166,9 @@ def _modules(
         else:
             roles[part, name, flat][role] = tensor
     if unknown:
-        raise ModelError(f"{path} holds {name_keys(sorted(unknown))}, {EXPECTED}")
+        raise ModelError(
+            f"{path} holds {name_keys(sorted(unknown))}{_name_methods(unknown)}, {EXPECTED}"
+        )
     if not roles:
         raise ModelError(f"{path} holds nothing, {EXPECTED}")
     scales = _PeftScales(path, metadata)
@@ -177,6 +176,16 @@ def _modules(
         _module(path, part, name, flat, found, scales)
         for (part, name, flat), found in sorted(roles.items())
     )
+
+
+def _name_methods(keys: Sequence[str]) -> str:
+    """Methods that keys are known from."""
+    found = [
+        name
+        for mark, name in OTHER_METHODS.items()
+        if any(mark in part for key in keys for part in key.split(".")[1:])
+    ]
+    return f" of {' and '.join(found)}, which cannot be loaded" if found else ""
 
 
 def _split_prefix(key: str) -> tuple[Part, str, bool]:

@@ -1,20 +1,37 @@
-"""Load a model folder once: the parts of a Stable Diffusion pipeline, on a device."""
+"""Load a model once: the parts of a Stable Diffusion pipeline, on a device."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import torch
 from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
 from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+from safetensors import SafetensorError
 from transformers import AutoTokenizer, CLIPTextModel
 from transformers.utils.logging import disable_progress_bar
 
 from oneshot_server.errors import ModelError
-from oneshot_server.pipeline.model_folder import ModelCard, hash_model, read_card, read_words
+from oneshot_server.pipeline.device import choose_device, dtype_of
+from oneshot_server.pipeline.device_plan import DevicePlan
+from oneshot_server.pipeline.model_folder import (
+    CARD_FILE,
+    ModelCard,
+    hash_model,
+    read_card,
+    read_words,
+    weights_of,
+)
+from oneshot_server.pipeline.model_size import HALF, weight_files
 from oneshot_server.pipeline.patch_codec import PatchCodec
+from oneshot_server.pipeline.placing import place_parts
 from oneshot_server.pipeline.prompt import Words
+from oneshot_server.pipeline.stable_diffusion.checkpoint import load_checkpoint
+
+__all__ = ["Model", "choose_device", "load_model"]
+
+PLAIN: Final = DevicePlan()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +48,7 @@ class Model:
         vae: images of (batch, image_channels, mels, frames) to latents and back.
         scheduler_config: the noise schedule, as ``scheduler_config.json`` says.
         device: where the parts are.
+        plan: how they are held there.
     """
 
     card: ModelCard
@@ -42,47 +60,68 @@ class Model:
     vae: Any
     scheduler_config: dict[str, Any]
     device: torch.device
+    plan: DevicePlan = PLAIN
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
-        """Channels, rows and columns of one sound's latents."""
+        """Channels, rows and columns of one sound's latents.
+
+        A learned autoencoder takes images of any size: the profile says which.
+        """
+        channels = self.unet.config.in_channels
+        if (blocks := self.vae.config.get("block_out_channels")) is not None:
+            reduction = 2 ** (len(blocks) - 1)
+            profile = self.card.profile
+            return channels, profile.mels // reduction, profile.frames // reduction
         size = self.unet.config.sample_size
         rows, columns = (size, size) if isinstance(size, int) else size
-        return self.unet.config.in_channels, rows, columns
+        return channels, rows, columns
 
 
-def choose_device(name: str) -> torch.device:
-    """The device of a config value: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-
-    Raises:
-        ModelError: torch does not know it or cannot reach it.
-    """
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        first = str(error).splitlines()[0]
-        raise ModelError(f'engine.device = "{name}" cannot be used: {first}') from None
-    return device
-
-
-def load_model(folder: Path, device: torch.device) -> Model:
-    """Load every part of a model in single precision.
+def load_model(folder: Path, device: torch.device, plan: DevicePlan = PLAIN) -> Model:
+    """Load every part of a model.
 
     Args:
-        folder: diffusers layout with ``oneshot.json``.
+        folder: with ``oneshot.json``.
         device: where the parts go.
+        plan: how they are held there; by default in single precision and whole.
 
     Raises:
+        NotFoundError: its weights are not there.
         ModelError: a file is missing, damaged, or of a kind that this version does not know.
     """
     card = read_card(folder)
-    words = read_words(folder)
+    weights = weights_of(folder, card)
+    words = read_words(weights)
     digest = hash_model(folder)
+    # Their progress bars are for terminals; the engine's stderr is a log.
+    disable_progress_bar()
+    dtype = dtype_of(plan.precision)
+    if weights.is_file():
+        parts = load_checkpoint(weights, dtype=dtype, prediction=card.prediction)
+    else:
+        parts = _load_folder(weights, dtype)
+    for name in ("unet", "text_encoder", "vae"):
+        parts[name].eval().requires_grad_(requires_grad=False)
+        _own(parts[name])
+    _check_image(card, parts["vae"].config)
+    place_parts(parts, device, plan)
+    return Model(card=card, words=words, hash=digest, device=device, plan=plan, **parts)
+
+
+def _own(part: torch.nn.Module) -> None:
+    """Copy weights that are mapped from a file into memory of our own.
+
+    If the file is cut or overwritten meanwhile, mapped ones take the process with it. And they
+    begin wherever the file has them: for an address that is no multiple of 64, kernels sum in
+    another order, and the same weights from another file give other last bits.
+    """
+    for tensor in (*part.parameters(), *part.buffers()):
+        tensor.data = tensor.data.clone()
+
+
+def _load_folder(folder: Path, dtype: torch.dtype) -> dict[str, Any]:
+    """The parts of a folder in diffusers' layout, on the CPU."""
     scheduler_config = _config(folder / "scheduler" / "scheduler_config.json")
     vae_class = _config(folder / "vae" / "config.json").get("_class_name")
     vae_kinds = {"PatchCodec": PatchCodec, "AutoencoderKL": AutoencoderKL}
@@ -91,19 +130,15 @@ def load_model(folder: Path, device: torch.device) -> Model:
             f"{folder / 'vae' / 'config.json'}: _class_name = {vae_class!r}, "
             f"expected one of {', '.join(vae_kinds)}"
         )
-    # Their progress bars are for terminals; the engine's stderr is a log.
-    disable_progress_bar()
     try:
         parts = {
             name: kind.from_pretrained(
                 folder / name,
                 local_files_only=True,
                 use_safetensors=True,
-                torch_dtype=torch.float32,
+                torch_dtype=dtype,
+                **_variant(folder / name),
             )
-            .eval()
-            .requires_grad_(requires_grad=False)
-            .to(device)
             for name, kind in (
                 ("unet", UNet2DConditionModel),
                 ("text_encoder", CLIPTextModel),
@@ -111,17 +146,24 @@ def load_model(folder: Path, device: torch.device) -> Model:
             )
         }
         tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise ModelError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error
-    return Model(
-        card=card,
-        words=words,
-        hash=digest,
-        tokenizer=tokenizer,
-        scheduler_config=scheduler_config,
-        device=device,
-        **parts,
-    )
+    return {"tokenizer": tokenizer, "scheduler_config": scheduler_config, **parts}
+
+
+def _variant(part: Path) -> dict[str, str]:
+    """Some folders hold half-precision weights alone, and name them so."""
+    files = weight_files(part)
+    return {"variant": "fp16"} if files and all(HALF in path.name for path in files) else {}
+
+
+def _check_image(card: ModelCard, vae: Any) -> None:  # noqa: ANN401 - diffusers is untyped
+    channels = vae.get("in_channels", card.image_channels)
+    if channels != card.image_channels:
+        raise ModelError(
+            f"{CARD_FILE} of {card.name}: image_channels = {card.image_channels}, "
+            f"but its autoencoder takes {channels}"
+        )
 
 
 def _config(path: Path) -> dict[str, Any]:

@@ -1,21 +1,26 @@
-"""A model folder: diffusers layout plus ``oneshot.json``, checked before anything is loaded."""
+"""A model folder: ``oneshot.json`` beside weights, or pointing to them; read before loading."""
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from oneshot_server.domain.mel_profile import MelProfile
+from oneshot_server.domain.parameters import Sampler
 from oneshot_server.errors import ModelError, NotFoundError
+from oneshot_server.library.hash_cache import hash_file
+from oneshot_server.library.named_folders import find_folder, visible_folders
 from oneshot_server.pipeline.prompt import Words
+from oneshot_server.pipeline.stable_diffusion.recognise import PARTS, Prediction
 
 CARD_FILE: Final = "oneshot.json"
 WORDS_FILE: Final = "words.json"
 SUMS_FILE: Final = "SHA256SUMS"
 _Kind = TypeVar("_Kind")
+STARTER_NAME: Final = "starter"
 STARTER: Final = Path(__file__).parent.parent / "starter" / "weights"
 
 
@@ -32,7 +37,10 @@ class ModelCard:
         guidance_from: guidance begins at this share of the noise, 0 to 1. At first it only narrows
             what can still become of the noise (Kynkäänniemi et al., 2024).
         guidance_to: guidance ends at this share of the noise.
-        sampler: DDIM (Song et al., 2021) or DPM-Solver++ 2M (Lu et al., 2022).
+        sampler: sampler where a request leaves it open.
+        source: the folder or file that holds the weights; empty if they are beside the card.
+        revision: what was taken of a hub's model; empty for what is the producer's own.
+        prediction: what the UNet of a checkpoint in one file predicts; a folder says it itself.
         format: version of this layout.
     """
 
@@ -43,7 +51,10 @@ class ModelCard:
     guidance: float = 7.5
     guidance_from: float = 1.0
     guidance_to: float = 0.0
-    sampler: Literal["ddim", "dpmpp-2m"] = "dpmpp-2m"
+    sampler: Sampler = "dpmpp-2m"
+    source: str = ""
+    revision: str = ""
+    prediction: Prediction | None = None
     format: int = 1
 
     def __post_init__(self) -> None:
@@ -65,15 +76,55 @@ def find_model(name: str, models: Path) -> Path:
     Raises:
         NotFoundError: there is none; the text says what was looked for and where.
     """
-    if name == "starter":
+    if name == STARTER_NAME:
         return STARTER
-    for folder in (models / name, Path(name)):
+    for folder in (models / name, Path(name).expanduser()):
         if (folder / CARD_FILE).is_file():
             return folder
+    if Path(name).expanduser().exists():
+        raise NotFoundError(
+            f'model "{name}" has no {CARD_FILE}: add it first, with: oneshot model add "{name}"'
+        )
     raise NotFoundError(
-        f'model "{name}" not found: expected "starter", or a folder with {CARD_FILE} '
+        f'model "{name[:80]}" not found: expected "{STARTER_NAME}", or a folder with {CARD_FILE} '
         f"in {models} or by its path"
     )
+
+
+def find_named_model(name: str, models: Path) -> Path:
+    """The folder of a model by its name alone, for whoever must not lead us out of ``models``.
+
+    Raises:
+        NotFoundError: there is none; the text names those there are.
+    """
+    if name == STARTER_NAME:
+        return STARTER
+    folder = find_folder(models, name)
+    if folder is None or not (folder / CARD_FILE).is_file():
+        known = ", ".join(model_names(models))
+        raise NotFoundError(f'no model is named "{name[:80]}", expected one of: {known}')
+    return folder
+
+
+def model_names(models: Path) -> list[str]:
+    """The starter, and every model in the folder, sorted."""
+    found = (folder for folder in visible_folders(models) if (folder / CARD_FILE).is_file())
+    return [STARTER_NAME, *(folder.name for folder in found)]
+
+
+def weights_of(folder: Path, card: ModelCard) -> Path:
+    """The folder, or the file, that holds a model's weights.
+
+    Raises:
+        ModelError: it is gone.
+    """
+    weights = Path(card.source) if card.source else folder
+    if not weights.exists():
+        raise ModelError(
+            f"{weights}, the weights of the model {folder.name}, is gone: put it back, or add "
+            f"the model again with: oneshot model add … --name {folder.name}"
+        )
+    return weights
 
 
 def read_card(folder: Path) -> ModelCard:
@@ -85,62 +136,109 @@ def read_card(folder: Path) -> ModelCard:
     return _read_json(folder / CARD_FILE, ModelCard)
 
 
-def read_words(folder: Path) -> Words | None:
-    """Read ``words.json``; ``None`` for a model that takes any text.
+def read_words(weights: Path) -> Words | None:
+    """Read ``words.json`` beside the weights; ``None`` for a model that takes any text.
 
     Raises:
         ModelError: broken; the text names the file.
     """
-    path = folder / WORDS_FILE
-    return _read_json(path, Words) if path.exists() else None
+    path = weights / WORDS_FILE
+    return _read_json(path, Words) if path.is_file() else None
 
 
 def hash_model(folder: Path) -> str:
-    """SHA-256 over the names and contents of the model's files, hexadecimal.
+    """SHA-256 over everything of a model that shapes a sound, hexadecimal.
+
+    Names and contents of its files; of a card that points elsewhere, what it says but where and
+    under which name.
 
     Raises:
-        ModelError: a file differs from what the folder's ``SHA256SUMS`` says.
+        ModelError: a file differs from what the folder's ``SHA256SUMS`` says, or is gone.
     """
-    expected = _read_sums(folder)
+    card = read_card(folder)
+    weights = weights_of(folder, card)
     whole = hashlib.sha256()
+    if card.source:
+        told = msgspec.json.encode(replace(card, name="", source="", revision=""))
+        whole.update(f"{hashlib.sha256(told).hexdigest()}  {CARD_FILE}\n".encode())
+    try:
+        for name, digest in _hashes(weights, own_card=not card.source):
+            whole.update(f"{digest}  {name}\n".encode())
+    except OSError as error:
+        raise ModelError(f"{weights} cannot be read: {error.strerror or error}") from None
+    return whole.hexdigest()
+
+
+def hash_part(folder: Path, part: str) -> str:
+    """SHA-256 over one part of a model, as in ``vae``, hexadecimal.
+
+    Raises:
+        ModelError: the weights are gone or cannot be read.
+    """
+    weights = weights_of(folder, read_card(folder))
+    if weights.is_file():  # all parts in one
+        return hash_model(folder)
+    whole = hashlib.sha256()
+    try:
+        for path in _files_in(weights / part):
+            whole.update(f"{hash_file(path)}  {path.name}\n".encode())
+    except OSError as error:
+        raise ModelError(f"{weights} cannot be read: {error.strerror or error}") from None
+    return whole.hexdigest()
+
+
+def _hashes(weights: Path, *, own_card: bool) -> Iterator[tuple[str, str]]:
+    """Name and SHA-256 of each file, checked against the folder's own sums."""
+    if weights.is_file():
+        yield weights.suffix, hash_file(weights)
+        return
+    expected = _read_sums(weights)
     found: set[str] = set()
-    for path in _model_files(folder):
-        name = path.relative_to(folder).as_posix()
-        digest = _hash_file(path)
+    for path in _model_files(weights, own_card=own_card):
+        name = path.relative_to(weights).as_posix()
+        digest = hash_file(path)
         if expected and digest != expected.get(name, digest):
             raise ModelError(
                 f"{path} is damaged: expected SHA-256 {expected[name]}, found {digest}. "
                 "Install the model again."
             )
         found.add(name)
-        whole.update(f"{digest}  {name}\n".encode())
-    if missing := sorted(expected.keys() - found):
+        yield name, digest
+    if missing := sorted(name for name in expected.keys() - found if own_card or "/" in name):
         raise ModelError(
-            f"{folder / missing[0]} is missing: expected SHA-256 {expected[missing[0]]}. "
+            f"{weights / missing[0]} is missing: expected SHA-256 {expected[missing[0]]}. "
             "Install the model again."
         )
-    return whole.hexdigest()
 
 
 def write_sums(folder: Path) -> None:
     """Write ``SHA256SUMS`` over the model's files, as ``sha256sum --check`` reads it."""
     lines = [
-        f"{_hash_file(path)}  {path.relative_to(folder).as_posix()}\n"
-        for path in _model_files(folder)
+        f"{hash_file(path)}  {path.relative_to(folder).as_posix()}\n"
+        for path in _model_files(folder, own_card=True)
     ]
     (folder / SUMS_FILE).write_text("".join(lines), encoding="utf-8")
 
 
-def _model_files(folder: Path) -> Iterator[Path]:
-    """Everything that shapes a sound, in a fixed order; pictures and prose do not."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.suffix in {".json", ".safetensors", ".txt"}:
-            yield path
+def _model_files(folder: Path, *, own_card: bool) -> Iterator[Path]:
+    """Everything that shapes a sound, in a fixed order.
+
+    Not pictures and prose, nor what a hub's folder has beside the parts: the same weights once
+    more in one file, a safety checker.
+    """
+    top = [CARD_FILE, WORDS_FILE] if own_card else [WORDS_FILE]
+    files = [folder / name for name in top if (folder / name).is_file()]
+    for part in PARTS:
+        files += _files_in(folder / part)
+    yield from sorted(files)
 
 
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _files_in(folder: Path) -> list[Path]:
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix in {".json", ".safetensors", ".txt"}
+    ]
 
 
 def _read_sums(folder: Path) -> dict[str, str]:

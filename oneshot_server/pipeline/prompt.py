@@ -7,7 +7,8 @@ not know are reported, never swallowed; what the producer says is never overridd
 import math
 import random
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 PITCH_WORDS_PER_OCTAVE: Final = 4
@@ -129,6 +130,21 @@ def complete(said: tuple[str, ...], words: Words, *, seed: int) -> tuple[str, ..
         if word not in filled and not any(_excludes(word, other, words) for other in filled):
             filled = (*filled, word)
     return filled
+
+
+def with_captions(words: Words, texts: Sequence[str]) -> Words:
+    """A vocabulary after sounds with such captions were learned: their kinds are filled in so.
+
+    Args:
+        words: of the base model.
+        texts: captions in the model's words.
+    """
+    learned: dict[str, tuple[tuple[str, ...], ...]] = {}
+    for text in texts:
+        kind, *rest = sorted(text.split(), key=lambda word: word not in words.classes) or [""]
+        if kind in words.classes:
+            learned[kind] = (*learned.get(kind, ()), tuple(rest))
+    return replace(words, captions={**words.captions, **learned})
 
 
 def _excludes(word: str, other: str, words: Words) -> bool:

@@ -2,20 +2,28 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 
+from oneshot_server.domain.parameters import Sampler
 from oneshot_server.dsp.image import image_to_mel
 from oneshot_server.dsp.inversion import mel_to_waveform
+from oneshot_server.errors import PrecisionError
 from oneshot_server.pipeline.draw import Draw
 from oneshot_server.pipeline.model import Model
 from oneshot_server.pipeline.prompt import Understood, complete, understand
+from oneshot_server.pipeline.prompt_weights import prompt_to_embedding, without_weights
 from oneshot_server.pipeline.sampling import (
     OnStep,
     draws_to_noise,
     noise_to_latents,
+    seeds_to_generators,
     texts_to_embeddings,
 )
+
+FLAT: Final = 0.01
+"""0.4 dB of a range of 80: a silent sound's image has more noise than that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +40,28 @@ class Sounds:
 
 
 def prompt_to_words(prompt: str, model: Model) -> Understood:
-    """A prompt in the model's words; a model without a vocabulary takes it as it is."""
+    """A prompt in the model's words; a model without a vocabulary takes it as it is.
+
+    Raises:
+        BadArgumentsError: a weight in the prompt is out of its range.
+    """
+    text = without_weights(prompt)
     if model.words is None:
-        return Understood(words=(prompt,) if prompt else (), unknown=())
-    return understand(prompt, model.words)
+        return Understood(words=(prompt,) if text.strip() else (), unknown=())
+    return understand(text, model.words)
+
+
+def prompts_to_embeddings(prompts: Sequence[str], model: Model) -> torch.Tensor:
+    """Prompts or captions to what the UNet attends to, (batch, tokens, width).
+
+    Only a model that takes any text knows weights; the words of a vocabulary have none.
+    """
+    if model.words is not None:
+        return texts_to_embeddings(prompts, model)
+    if all(prompt == without_weights(prompt) for prompt in prompts):
+        return texts_to_embeddings(prompts, model)
+    known = {prompt: prompt_to_embedding(prompt, model) for prompt in dict.fromkeys(prompts)}
+    return torch.cat([known[prompt] for prompt in prompts])
 
 
 def prompt_to_captions(prompt: str, seeds: Sequence[int], model: Model) -> tuple[str, ...]:
@@ -55,6 +81,7 @@ def render_batch(
     steps: int,
     guidance: float,
     on_step: OnStep,
+    sampler: Sampler | None = None,
 ) -> Sounds:
     """Render one sound for each seed.
 
@@ -66,9 +93,15 @@ def render_batch(
         steps: sampler steps.
         guidance: guidance scale.
         on_step: told before each step; may raise to stop.
+        sampler: the model's own if ``None``.
+
+    Raises:
+        BadArgumentsError: more steps than the sampler can do.
     """
     draws = [Draw(prompt=prompt, negative=negative, seed=seed) for seed in seeds]
-    return render_draws(draws, model, steps=steps, guidance=guidance, on_step=on_step)
+    return render_draws(
+        draws, model, steps=steps, guidance=guidance, on_step=on_step, sampler=sampler
+    )
 
 
 @torch.inference_mode()
@@ -79,6 +112,7 @@ def render_draws(
     steps: int,
     guidance: float,
     on_step: OnStep,
+    sampler: Sampler | None = None,
     on_sound: Callable[[], None] = lambda: None,
 ) -> Sounds:
     """Render one sound for each draw, as ``render_batch``.
@@ -89,18 +123,22 @@ def render_draws(
         steps: sampler steps.
         guidance: guidance scale.
         on_step: told before each step; may raise to stop.
+        sampler: its name; ``None`` for the model's.
         on_sound: told before each waveform is made; may raise to stop.
     """
+    generators = seeds_to_generators([draw.independent[0] for draw in draws])
     captions, embeddings = _draws_to_embeddings(draws, model)
     away = [" ".join(prompt_to_words(draw.negative, model).words) for draw in draws]
     latents = noise_to_latents(
-        draws_to_noise(draws, model),
+        draws_to_noise(draws, generators, model),
         embeddings,
-        texts_to_embeddings(away, model),
+        prompts_to_embeddings(away, model),
         model,
         steps=steps,
         guidance=guidance,
         on_step=on_step,
+        sampler=sampler,
+        generators=generators,
     )
     waveforms = []
     for mel in latents_to_mels(latents, model).split(1):
@@ -120,11 +158,11 @@ def _draws_to_embeddings(
         [prompt_to_captions(draw.prompt, [draw.independent[end]], model)[0] for draw in draws]
         for end in (0, 1)
     )
-    embeddings = texts_to_embeddings(here, model)
+    embeddings = prompts_to_embeddings(here, model)
     if here == there:
         return tuple(here), embeddings
     shares = embeddings.new_tensor([draw.share for draw in draws])[:, None, None]
-    embeddings = torch.lerp(embeddings, texts_to_embeddings(there, model), shares)
+    embeddings = torch.lerp(embeddings, prompts_to_embeddings(there, model), shares)
     captions = (
         a if a == b else f"{a} → {b} {draw.share:.0%}"
         for a, b, draw in zip(here, there, draws, strict=True)
@@ -138,6 +176,30 @@ def latents_to_waveforms(latents: torch.Tensor, model: Model) -> torch.Tensor:
 
 
 def latents_to_mels(latents: torch.Tensor, model: Model) -> torch.Tensor:
-    """(batch, channels, rows, columns) to (batch, mels, frames), dB, on the CPU."""
-    images = model.vae.decode(latents / model.vae.config.scaling_factor).sample
-    return image_to_mel(images.float().cpu(), model.card.profile)
+    """(batch, channels, rows, columns) to (batch, mels, frames), dB, on the CPU.
+
+    Raises:
+        PrecisionError: half precision gave no image.
+    """
+    scaled = latents / model.vae.config.scaling_factor
+    images = model.vae.decode(scaled.to(model.vae.dtype)).sample.float().cpu()
+    if model.plan.precision != "fp32":
+        check_precision(images, model.plan.precision)
+    return image_to_mel(images, model.card.profile)
+
+
+def check_precision(images: torch.Tensor, precision: str) -> None:
+    """Tell an image from what overflow leaves: no numbers, or the same number everywhere.
+
+    Args:
+        images: (batch, channels, mels, frames), -1 to 1.
+        precision: that they were computed in.
+
+    Raises:
+        PrecisionError: one of them is none.
+    """
+    flattened = images.flatten(1)
+    if not flattened.isfinite().all():
+        raise PrecisionError(f"{precision} gave an image that is no numbers")
+    if bool((flattened.amax(1) - flattened.amin(1) < FLAT).any()):
+        raise PrecisionError(f"{precision} gave a flat image")

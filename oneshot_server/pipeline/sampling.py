@@ -1,38 +1,61 @@
 """Noise to latents: the sampler's loop, with guidance in the middle and a way to stop it."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import torch
 
+from oneshot_server.domain.parameters import Sampler
+from oneshot_server.errors import BadArgumentsError
 from oneshot_server.pipeline.draw import Draw
 from oneshot_server.pipeline.model import Model
 
 OnStep = Callable[[int, int], None]
 """Called before each step with its number and how many there are; raises to stop the loop."""
 
+DRAWING: Final = ("lcm",)
+"""Samplers that draw new noise at every step."""
+
+
+def seeds_to_generators(seeds: Sequence[int]) -> list[torch.Generator]:
+    """A generator for each sound, on the CPU so that every device draws alike."""
+    return [torch.Generator().manual_seed(seed) for seed in seeds]
+
+
+def generators_to_noise(generators: Sequence[torch.Generator], model: Model) -> torch.Tensor:
+    """Standard normal noise, each sound's from its own generator alone.
+
+    Returns:
+        (batch, channels, rows, columns).
+    """
+    return torch.stack(
+        [torch.randn(model.latent_shape, generator=generator) for generator in generators]
+    ).to(model.device)
+
 
 def seeds_to_noise(seeds: Sequence[int], model: Model) -> torch.Tensor:
     """Standard normal noise, each sound's from its own seed alone.
 
     Returns:
-        (batch, channels, rows, columns), drawn on the CPU so that every device starts alike.
+        (batch, channels, rows, columns).
     """
-    return torch.stack(
-        [
-            torch.randn(model.latent_shape, generator=torch.Generator().manual_seed(seed))
-            for seed in seeds
-        ]
-    ).to(model.device)
+    return generators_to_noise(seeds_to_generators(seeds), model)
 
 
-def draws_to_noise(draws: Sequence[Draw], model: Model) -> torch.Tensor:
+def draws_to_noise(
+    draws: Sequence[Draw], generators: Sequence[torch.Generator], model: Model
+) -> torch.Tensor:
     """Standard normal noise for each draw: its seed's, or on a walk what lies between two seeds'.
+
+    Args:
+        draws: what is drawn from.
+        generators: of the first independent seed of each draw.
+        model: the model.
 
     Returns:
         (batch, channels, rows, columns).
     """
-    first = seeds_to_noise([draw.independent[0] for draw in draws], model)
+    first = generators_to_noise(generators, model)
     second = seeds_to_noise([draw.independent[1] for draw in draws], model)
     weights = first.new_tensor([draw.weights for draw in draws])[:, :, None, None, None]
     between: torch.Tensor = weights[:, 0] * first + weights[:, 1] * second
@@ -51,8 +74,13 @@ def texts_to_embeddings(texts: Sequence[str], model: Model) -> torch.Tensor:
         max_length=model.text_encoder.config.max_position_embeddings,
         truncation=True,
         return_tensors="pt",
-    ).input_ids.to(model.device)
-    embeddings: torch.Tensor = model.text_encoder(tokens).last_hidden_state
+    ).input_ids
+    return tokens_to_embeddings(tokens, model)
+
+
+def tokens_to_embeddings(tokens: torch.Tensor, model: Model) -> torch.Tensor:
+    """Token numbers of (batch, tokens) to what the UNet attends to, (batch, tokens, width)."""
+    embeddings: torch.Tensor = model.text_encoder(tokens.to(model.device)).last_hidden_state
     return embeddings
 
 
@@ -65,6 +93,10 @@ def noise_to_latents(
     steps: int,
     guidance: float,
     on_step: OnStep,
+    sampler: Sampler | None = None,
+    generators: Sequence[torch.Generator] = (),
+    start: torch.Tensor | None = None,
+    strength: float = 1.0,
 ) -> torch.Tensor:
     """Denoise a batch.
 
@@ -76,17 +108,44 @@ def noise_to_latents(
         steps: sampler steps, one or two UNet calls' worth each.
         guidance: classifier-free guidance scale (Ho and Salimans, 2022); 1 and below is off.
         on_step: told before each step; may raise to stop.
+        sampler: the model's own if ``None``.
+        generators: one for each sound, for the samplers in ``DRAWING``.
+        start: (batch, channels, rows, columns), latents to begin from instead of noise alone
+            (Meng et al., 2022, SDEdit).
+        strength: 0 to 1, the share of the steps that are done from ``start``; 0 returns it as it
+            is, 1 keeps next to nothing of it.
 
     Returns:
         (batch, channels, rows, columns), denoised.
+
+    Raises:
+        BadArgumentsError: more steps than the sampler can do, or strength is not 0 to 1.
     """
-    scheduler = make_scheduler(model)
-    scheduler.set_timesteps(steps, device=model.device)
-    latents = noise * scheduler.init_noise_sigma
+    name = sampler or model.card.sampler
+    if name in DRAWING and len(generators) != len(noise):
+        raise BadArgumentsError(
+            f"{len(generators)} generators, expected {len(noise)} for the sampler {name}"
+        )
+    scheduler = make_scheduler(model, name)
+    set_timesteps(scheduler, steps, model, name)
+    timesteps = scheduler.timesteps
+    if start is None:
+        latents = noise * scheduler.init_noise_sigma
+    else:
+        if not 0.0 <= strength <= 1.0:
+            raise BadArgumentsError(f"strength = {strength}, expected 0 to 1")
+        skipped = len(timesteps) - round(strength * len(timesteps))
+        timesteps = timesteps[skipped:]
+        if not len(timesteps):
+            return start
+        if hasattr(scheduler, "set_begin_index"):  # DDIM goes by the timestep alone
+            scheduler.set_begin_index(skipped)
+        latents = scheduler.add_noise(start, noise, timesteps[:1].expand(len(start)))
+    drawing = {"generator": list(generators)} if name in DRAWING else {}
     both = torch.cat([negative, embeddings])
     trained_steps = scheduler.config.num_train_timesteps
-    for number, timestep in enumerate(scheduler.timesteps):
-        on_step(number, len(scheduler.timesteps))
+    for number, timestep in enumerate(timesteps):
+        on_step(number, len(timesteps))
         scaled = scheduler.scale_model_input(latents, timestep)
         share = float(timestep) / trained_steps
         guided = guidance > 1.0 and model.card.guidance_to <= share <= model.card.guidance_from
@@ -95,16 +154,45 @@ def noise_to_latents(
             predicted = away + guidance * (towards - away)
         else:
             predicted = model.unet(scaled, timestep, embeddings).sample
-        latents = scheduler.step(predicted, timestep, latents).prev_sample
+        latents = scheduler.step(predicted, timestep, latents, **drawing).prev_sample
     return torch.as_tensor(latents)
 
 
-def make_scheduler(model: Model) -> Any:  # noqa: ANN401 - diffusers is untyped
-    """The sampler that the model's card names, on the model's own noise schedule."""
+def steady_sampler(model: Model) -> Sampler:
+    """The model's own sampler, or DDIM where that draws noise: what a training listens with."""
+    return "ddim" if model.card.sampler in DRAWING else model.card.sampler
+
+
+def make_scheduler(model: Model, sampler: Sampler | None = None) -> Any:  # noqa: ANN401 - diffusers is untyped
+    """A sampler on the model's own noise schedule; the one that its card names if ``None``."""
     from diffusers.schedulers.scheduling_ddim import DDIMScheduler
     from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
+    from diffusers.schedulers.scheduling_euler_discrete import EulerDiscreteScheduler
+    from diffusers.schedulers.scheduling_lcm import LCMScheduler
+    from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 
-    samplers = {"ddim": DDIMScheduler, "dpmpp-2m": DPMSolverMultistepScheduler}
-    return samplers[model.card.sampler].from_config(
+    kinds: dict[Sampler, Any] = {
+        "ddim": DDIMScheduler,
+        "dpmpp-2m": DPMSolverMultistepScheduler,
+        "euler": EulerDiscreteScheduler,
+        "lcm": LCMScheduler,
+        "unipc": UniPCMultistepScheduler,
+    }
+    return kinds[sampler or model.card.sampler].from_config(
         model.scheduler_config, timestep_spacing="trailing"
     )
+
+
+def set_timesteps(scheduler: Any, steps: int, model: Model, sampler: Sampler) -> None:  # noqa: ANN401 - diffusers is untyped
+    """Lay out a sampler's steps.
+
+    Raises:
+        BadArgumentsError: they are more than it can do.
+    """
+    try:
+        scheduler.set_timesteps(steps, device=model.device)
+    except ValueError:
+        most = scheduler.config.get("original_inference_steps", "fewer")
+        raise BadArgumentsError(
+            f"steps = {steps}, expected at most {most} with the sampler {sampler}"
+        ) from None

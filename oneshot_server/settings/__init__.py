@@ -2,6 +2,7 @@
 
 from oneshot_server.settings.default_file import default_toml
 from oneshot_server.settings.environment import home_from_environment, jack_server_from_environment
+from oneshot_server.settings.profile_files import find_profile, profile_names, read_profile
 from oneshot_server.settings.reader import load_settings, override
 from oneshot_server.settings.values import (
     EngineSettings,
@@ -26,8 +27,11 @@ __all__ = [
     "Settings",
     "TrainingSettings",
     "default_toml",
+    "find_profile",
     "home_from_environment",
     "jack_server_from_environment",
     "load_settings",
     "override",
+    "profile_names",
+    "read_profile",
 ]

@@ -1,6 +1,7 @@
 """Read ``config.toml``; every complaint names file, key, value and what is expected."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -34,7 +35,7 @@ def load_settings(path: Path) -> Settings:
                 )
         checked[name] = sections[name](
             **{
-                key: _convert(f"{path}: {name}.{key}", keys[key], value)
+                key: convert_value(f"{path}: {name}.{key}", keys[key], value)
                 for key, value in values.items()
             }
         )
@@ -57,12 +58,17 @@ def override(settings: Settings, name: str, value: object, *, origin: str) -> Se
         return settings
     section, _, key = name.partition(".")
     wanted = keys_of(sections_of(Settings)[section])[key]
-    values = {key: _convert(origin, wanted, value)}
+    values = {key: convert_value(origin, wanted, value)}
     changed = msgspec.structs.replace(getattr(settings, section), **values)
     return msgspec.structs.replace(settings, **{section: changed})
 
 
-def _convert(where: str, key: Key, value: object) -> object:
+def convert_value(where: str, key: Key, value: object) -> Any:  # noqa: ANN401 - of the key's type
+    """A value as the key's type.
+
+    Raises:
+        SettingsError: it is not what the key expects; the text begins with ``where``.
+    """
     try:
         return msgspec.convert(value, key.type)
     except msgspec.ValidationError:

@@ -54,8 +54,9 @@ class SamplesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         float, Meta(ge=0.001, le=0.5, description="length of the fade at the cut, seconds")
     ] = 0.01
 
-    def finish_options(self, request: GenerateRequest) -> FinishOptions:
-        """These settings for the sounds of a request."""
+    def finish_options(self, request: GenerateRequest | None = None) -> FinishOptions:
+        """These settings for the sounds of a request, or for a sound that none asked for."""
+        request = request or GenerateRequest(prompt="-")
         return FinishOptions(
             level=self.level,
             peak_db=self.peak_db,
@@ -82,6 +83,10 @@ class EngineSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     device: Annotated[
         str,
         Meta(min_length=1, max_length=40, description='"auto", "cpu", "cuda", "cuda:1" or "mps"'),
+    ] = "auto"
+    precision: Annotated[
+        Literal["auto", "fp32", "fp16", "bf16"],
+        Meta(description='of large models; "auto" is fp16 on a GPU, on a CPU what is faster'),
     ] = "auto"
     threads: Annotated[
         int, Meta(ge=0, le=256, description="CPU threads; 0 leaves the choice to torch")
@@ -136,13 +141,42 @@ class TrainingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         int, Meta(ge=0, le=100_000, description="optimiser steps; 0 goes by the folder's size")
     ] = 0
     learning_rate: Annotated[
-        float, Meta(ge=1e-7, le=0.1, description="of the optimiser; falls towards the end")
-    ] = 2e-3
+        float,
+        Meta(
+            ge=0.0,
+            le=0.1,
+            description="of the optimiser; falls towards the end; 0 goes by the model: "
+            "0.002 for the starter, 0.0001 for Stable Diffusion",
+        ),
+    ] = 0.0
     batch: Annotated[int, Meta(ge=1, le=256, description="sounds a step")] = 16
     max_seconds: Annotated[
         float,
         Meta(ge=0.1, le=60.0, description="longer files are loops and are left out, seconds"),
     ] = 8.0
+    micro_batch: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=256,
+            description="sounds at once; less needs less memory; 0 goes by what is free",
+        ),
+    ] = 0
+    precision: Annotated[
+        Literal["auto", "fp32", "fp16", "bf16"],
+        Meta(description="of the UNet's products; auto takes half of it on CUDA for large models"),
+    ] = "auto"
+    checkpointing: Annotated[
+        Literal["auto", "on", "off"],
+        Meta(description="a third slower for a fraction of the memory; auto where it is needed"),
+    ] = "auto"
+    optimiser: Annotated[
+        Literal["adamw", "adamw8bit"],
+        Meta(
+            description='adamw8bit needs less memory, and pip install "oneshot-server[train8bit]"'
+        ),
+    ] = "adamw"
+    text_encoder: Annotated[bool, Meta(description="adapt the text encoder too")] = False
     launch_options: Annotated[
         str,
         Meta(

@@ -17,6 +17,26 @@ Weights = Mapping[str, torch.Tensor]
 """Parameter's name in the UNet to its value, on the CPU."""
 
 
+TEXT_TARGETS: Final = ("q_proj", "k_proj", "v_proj", "out_proj")
+TEXT_PREFIX: Final = "text_encoder."
+
+
+def add_text_adapter(
+    text_encoder: Any,  # noqa: ANN401 - transformers is untyped
+    *,
+    rank: int,
+    alpha: float,
+    seed: int,
+) -> dict[str, torch.nn.Parameter]:
+    """Put a LoRA that changes nothing yet into a text encoder.
+
+    Returns:
+        What is to be trained, by name with ``TEXT_PREFIX`` in front.
+    """
+    found = add_adapter(text_encoder, rank=rank, alpha=alpha, targets=TEXT_TARGETS, seed=seed)
+    return {f"{TEXT_PREFIX}{name}": parameter for name, parameter in found.items()}
+
+
 def add_adapter(
     unet: Any,  # noqa: ANN401 - diffusers is untyped
     *,
@@ -34,13 +54,16 @@ def add_adapter(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # the first weights
         unet.add_adapter(
-            LoraConfig(r=rank, lora_alpha=alpha, target_modules=_find(unet, targets)),  # type: ignore[arg-type]
+            LoraConfig(r=rank, lora_alpha=alpha, target_modules=find_targets(unet, targets)),  # type: ignore[arg-type]
             adapter_name=ADAPTER,
         )
-    return {name: p for name, p in unet.named_parameters() if p.requires_grad}
+    trained = {name: p for name, p in unet.named_parameters() if p.requires_grad}
+    for parameter in trained.values():  # beside weights that are held in half precision
+        parameter.data = parameter.data.float()
+    return trained
 
 
-def _find(unet: Any, targets: Sequence[str]) -> list[str]:  # noqa: ANN401 - as above
+def find_targets(unet: Any, targets: Sequence[str]) -> list[str]:  # noqa: ANN401 - as above
     """Full names of the modules to adapt.
 
     Raises:
@@ -71,7 +94,8 @@ def adapter_to_bytes(weights: Weights, *, rank: int, alpha: float) -> bytes:
     reads no metadata plays it as loud as one that does.
 
     Args:
-        weights: of the adapter, named as in the UNet.
+        weights: of the adapter, named as in the UNet, or with ``TEXT_PREFIX`` as in the text
+            encoder.
         rank: of the matrices.
         alpha: of the training.
     """
@@ -79,5 +103,11 @@ def adapter_to_bytes(weights: Weights, *, rank: int, alpha: float) -> bytes:
     for name, value in weights.items():
         plain = name.replace(f".{ADAPTER}.", ".")
         scale = alpha / rank if ".lora_B." in plain else 1.0
-        tensors[f"unet.{plain}"] = (value * scale).float().contiguous()
+        if plain.startswith(TEXT_PREFIX):
+            # CLIP's level that transformers 5 took out; other tools expect it.
+            inner = plain.removeprefix(TEXT_PREFIX).removeprefix("text_model.")
+            plain = f"{TEXT_PREFIX}text_model.{inner}"
+        else:
+            plain = f"unet.{plain}"
+        tensors[plain] = (value * scale).float().contiguous()
     return bytes(save(tensors, metadata={"format": "pt"}))

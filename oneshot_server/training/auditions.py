@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 import torch
+from accelerate import Accelerator
 
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.dsp.defects import find_defect
@@ -14,7 +15,7 @@ from oneshot_server.library.file_names import prompt_to_words as prompt_to_file_
 from oneshot_server.library.wav_encoding import encode_wav
 from oneshot_server.pipeline.model import Model
 from oneshot_server.pipeline.render import latents_to_waveforms
-from oneshot_server.pipeline.sampling import noise_to_latents, seeds_to_noise
+from oneshot_server.pipeline.sampling import noise_to_latents, seeds_to_noise, steady_sampler
 from oneshot_server.training.captions import Embeddings
 
 COUNT: Final = 4
@@ -36,6 +37,7 @@ def write_auditions(
     embeddings: Embeddings,
     *,
     seed: int,
+    accelerator: Accelerator,
     check: Callable[[], None],
 ) -> None:
     """Render a sound for each caption and write them, finished, as WAV files.
@@ -49,16 +51,18 @@ def write_auditions(
     for attempt in range(MOST_TRIES):
         if not left:
             return
-        latents = noise_to_latents(
-            seeds_to_noise([seed + attempt * len(captions) + i for i, _ in left], model),
-            embeddings([caption for _, caption in left]),
-            embeddings([""] * len(left)),
-            model,
-            steps=model.card.steps,
-            guidance=model.card.guidance,
-            on_step=lambda _step, _steps: check(),
-        )
-        waveforms = latents_to_waveforms(latents, model)
+        with accelerator.autocast():
+            latents = noise_to_latents(
+                seeds_to_noise([seed + attempt * len(captions) + i for i, _ in left], model),
+                embeddings([caption for _, caption in left]),
+                embeddings([""] * len(left)),
+                model,
+                steps=model.card.steps,
+                guidance=model.card.guidance,
+                on_step=lambda _step, _steps: check(),
+                sampler=steady_sampler(model),
+            )
+        waveforms = latents_to_waveforms(latents.float(), model)
         again = []
         for (number, caption), waveform in zip(left, waveforms, strict=True):
             sample_rate = model.card.profile.sample_rate

@@ -59,8 +59,7 @@ def draw_caption(caption: Caption, words: Words | None, draw: random.Random) -> 
     if chance < EMPTY_SHARE + BARE_SHARE:
         return caption.kind
     if chance < EMPTY_SHARE + BARE_SHARE + COMPLETED_SHARE:
-        # Half from the kind alone: the rest of the caption is often the folder's name, which
-        # nobody repeats beside the LoRA's.
+        # Half from the kind alone, which is what a producer types beside the LoRA's name.
         said = (caption.kind,) if seed % 2 else caption.words
         return " ".join(complete(said, words, seed=seed))
     return caption.text
@@ -72,14 +71,21 @@ class Embeddings:
 
     Attributes:
         model: whose text encoder it is.
+        changing: it is trained: it is asked every time, and gradients lead back into it.
     """
 
     model: Model
+    changing: bool = False
     _kept: dict[str, torch.Tensor] = field(default_factory=dict)
 
-    @torch.no_grad()
     def __call__(self, captions: Sequence[str]) -> torch.Tensor:
         """(batch, tokens, width) on the model's device."""
+        if self.changing:
+            return texts_to_embeddings(captions, self.model).float()
+        return self._remembered(captions)
+
+    @torch.no_grad()
+    def _remembered(self, captions: Sequence[str]) -> torch.Tensor:
         new = sorted(set(captions) - self._kept.keys())
         if len(self._kept) + len(new) > MOST_KEPT:
             self._kept.clear()

@@ -27,11 +27,14 @@ class Material:
     Attributes:
         latents: of each training sound, (variants, channels, rows, columns).
         captions: of each training sound.
+        words: the vocabulary that bare prompts are completed with when the LoRA is played, or
+            ``None`` for a model that takes any text.
         prior: what the base model makes of other prompts.
     """
 
     latents: tuple[torch.Tensor, ...]
     captions: tuple[Caption, ...]
+    words: Words | None
     prior: Prior
 
 
@@ -67,16 +70,13 @@ class Noised:
         )
 
 
-def draw_sounds(
-    material: Material, plan: TrainingPlan, schedule: Schedule, words: Words | None, cycle: int
-) -> Noised:
+def draw_sounds(material: Material, plan: TrainingPlan, schedule: Schedule, cycle: int) -> Noised:
     """Draw eight batches.
 
     Args:
         material: what from.
         plan: sizes and the seed.
         schedule: of the model.
-        words: the model's vocabulary, or ``None``.
         cycle: number of the eight batches; the same number draws the same.
     """
     generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + cycle)
@@ -91,7 +91,7 @@ def draw_sounds(
     # A column stands for a part of the schedule, so that each step sees all noise levels.
     timesteps = schedule.stratified(count, generator).unflatten(0, (own, ROWS)).T.flatten()
     latents, noise, timesteps = (t.to(device) for t in (latents, noise, timesteps))
-    captions = [draw_caption(material.captions[i], words, draw) for i in chosen]
+    captions = [draw_caption(material.captions[i], material.words, draw) for i in chosen]
     parts = [
         _Part(
             noisy=schedule.add_noise(latents, noise, timesteps),

@@ -9,7 +9,7 @@ distributed as the recordings are: copies of another sound score badly, and so d
 and again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from accelerate import Accelerator
 from oneshot_server.pipeline.model import Model
 from oneshot_server.pipeline.nearest import image_features
 from oneshot_server.pipeline.render import latents_to_mels
-from oneshot_server.pipeline.sampling import noise_to_latents, seeds_to_noise
+from oneshot_server.pipeline.sampling import noise_to_latents, seeds_to_noise, steady_sampler
 from oneshot_server.training.captions import Embeddings
 
 MOST_SOUNDS: Final = 8
@@ -40,6 +40,7 @@ class Likeness:
         embeddings: of captions.
         accelerator: spreads the work over the processes.
         check: called before each step of the sampler; may wait, may raise to stop.
+        together: sounds that are rendered and decoded at once, at the most.
     """
 
     features: torch.Tensor
@@ -48,6 +49,7 @@ class Likeness:
     embeddings: Embeddings
     accelerator: Accelerator
     check: Callable[[], None]
+    together: int = MOST_VOICES
 
     @torch.no_grad()
     def __call__(self) -> float:
@@ -65,15 +67,20 @@ class Likeness:
     def _voices(self, number: int, voices: int) -> torch.Tensor:
         """(voices, pixels), rendered for one held-out sound."""
         seeds = range(FIRST_SEED + number * voices, FIRST_SEED + (number + 1) * voices)
+        starts = range(0, voices, self.together)
+        return torch.cat([self._render(number, seeds[i : i + self.together]) for i in starts])
+
+    def _render(self, number: int, seeds: Sequence[int]) -> torch.Tensor:
         with self.accelerator.autocast():
             latents = noise_to_latents(
-                seeds_to_noise(list(seeds), self.model),
-                self.embeddings([self.captions[number]] * voices),
-                self.embeddings([""] * voices),
+                seeds_to_noise(seeds, self.model),
+                self.embeddings([self.captions[number]] * len(seeds)),
+                self.embeddings([""] * len(seeds)),
                 self.model,
                 steps=STEPS,
                 guidance=self.model.card.guidance,
                 on_step=lambda _step, _steps: self.check(),
+                sampler=steady_sampler(self.model),
             )
         return image_features(latents_to_mels(latents.float(), self.model))
 

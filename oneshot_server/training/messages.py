@@ -1,8 +1,8 @@
 """What the trainer says: a line of JSON each on its stdout, and one of two at its end.
 
-First ``Prepared``, then ``Progress`` again and again, at last ``Finished`` or ``TrainingFailed``. A
-trainer that was asked to stop ends with status 0 and neither of them. Lines that are none of these
-may come between, from a launcher, and are not ours.
+First ``Planned`` and ``Prepared``, then ``Progress`` again and again, at last ``Finished`` or
+``TrainingFailed``. A trainer that was asked to stop ends with status 0 and neither of the last two.
+Lines that are none of these may come between, from a launcher, and are not ours.
 """
 
 from typing import Final
@@ -15,6 +15,20 @@ from oneshot_server.errors import ErrorCode
 
 class TrainerMessage(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The base of all messages; the class name is the tag."""
+
+
+class Planned(TrainerMessage, frozen=True, kw_only=True):
+    """The model is loaded, and how it will be trained.
+
+    Attributes:
+        text: what is needed, in a line for the producer.
+        needed_bytes: memory, estimated.
+        free_bytes: on the device.
+    """
+
+    text: str
+    needed_bytes: int
+    free_bytes: int
 
 
 class Prepared(TrainerMessage, frozen=True, kw_only=True):
@@ -66,7 +80,7 @@ class TrainingFailed(TrainerMessage, frozen=True, kw_only=True):
     text: str
 
 
-FromTrainer = Prepared | Progress | Finished | TrainingFailed
+FromTrainer = Planned | Prepared | Progress | Finished | TrainingFailed
 
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final[msgspec.json.Decoder[FromTrainer]] = msgspec.json.Decoder(FromTrainer)

@@ -13,7 +13,7 @@ from oneshot_server.dsp.image import mel_to_image
 from oneshot_server.dsp.mel import waveform_to_mel
 from oneshot_server.errors import BadArgumentsError
 from oneshot_server.pipeline.model import Model
-from oneshot_server.pipeline.model_folder import hash_model
+from oneshot_server.pipeline.model_folder import hash_part
 from oneshot_server.pipeline.nearest import image_features
 from oneshot_server.training.latent_cache import Encoded, LatentCache
 from oneshot_server.training.sound_files import UnusableError, read_sound, sound_to_waveform
@@ -128,7 +128,7 @@ def make_cache(work: Path, model: Model, model_folder: Path, plan: TrainingPlan)
     return LatentCache(
         folder=work / "latents",
         profile=model.card.profile,
-        codec=hash_model(model_folder / "vae"),
+        codec=hash_part(model_folder, "vae"),
         variants=(plan.max_seconds, plan.variants, *changes),
     )
 

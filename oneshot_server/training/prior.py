@@ -21,7 +21,7 @@ from safetensors.torch import load, save
 from oneshot_server.library.atomic_file import write_atomically
 from oneshot_server.pipeline.model import Model
 from oneshot_server.pipeline.prompt import complete
-from oneshot_server.pipeline.sampling import make_scheduler, seeds_to_noise
+from oneshot_server.pipeline.sampling import make_scheduler, seeds_to_noise, steady_sampler
 from oneshot_server.training.captions import Embeddings
 
 SOUNDS: Final = 32
@@ -146,7 +146,7 @@ def _render(
     for start in range(0, len(captions), TOGETHER):
         part = range(start, min(start + TOGETHER, len(captions)))
         words = embeddings([captions[i] for i in part])
-        scheduler = make_scheduler(model)
+        scheduler = make_scheduler(model, steady_sampler(model))
         # Another number of steps each time, so that all noise levels have answers.
         scheduler.set_timesteps(FEWEST_STEPS + start // TOGETHER, device=model.device)
         latents = seeds_to_noise([seed + i for i in part], model) * scheduler.init_noise_sigma

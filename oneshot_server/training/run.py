@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 import torch
-from accelerate import Accelerator, InitProcessGroupKwargs
+from accelerate import Accelerator, InitProcessGroupKwargs, PartialState
 
 from oneshot_server import __version__
 from oneshot_server.domain.dataset import Manifest
@@ -21,15 +21,18 @@ from oneshot_server.pipeline.lora_blend import LoraBlender
 from oneshot_server.pipeline.lora_file import read_lora
 from oneshot_server.pipeline.model import Model, choose_device, load_model
 from oneshot_server.pipeline.nearest import write_training_sounds
+from oneshot_server.pipeline.prompt import with_captions
 from oneshot_server.training.adapter import adapter_to_bytes
 from oneshot_server.training.auditions import choose_captions, write_auditions
 from oneshot_server.training.captions import Embeddings, read_caption
 from oneshot_server.training.checkpoint import Checkpoint
 from oneshot_server.training.drawing import Material
+from oneshot_server.training.fitting import choose_precision, describe, fit_plan, hold
 from oneshot_server.training.giving_way import GiveWay
 from oneshot_server.training.likeness import Likeness
 from oneshot_server.training.listening import Listener, Listening
-from oneshot_server.training.messages import Finished, Prepared, Progress, TrainerMessage
+from oneshot_server.training.messages import Finished, Planned, Prepared, Progress, TrainerMessage
+from oneshot_server.training.optimiser import optimiser_kind
 from oneshot_server.training.pictures import draw_losses
 from oneshot_server.training.prepare import PreparedSounds, make_cache, prepare_sounds
 from oneshot_server.training.prior import Prior, get_prior, other_captions
@@ -63,9 +66,19 @@ def run_training(spec: TrainingSpec, say: Say, read: ReadDataset, give_way: Give
         StoppedError: as ``give_way`` raised it.
     """
     began = time.monotonic()
-    accelerator = make_accelerator(spec)
+    state = PartialState(cpu=spec.device == "cpu", timeout=LONGEST_WAIT)
     manifest = _read(Path(spec.dataset), read)
-    model = load_model(Path(spec.model), _device(spec, accelerator))
+    model = load_model(Path(spec.model), _device(spec, state.device))
+    optimiser_kind(
+        spec.plan.optimiser, model.device
+    )  # refuses what is not installed, before any work
+    precision = choose_precision(spec.plan, model, model.device)
+    accelerator = make_accelerator(spec, precision)
+    plan, need, free = fit_plan(spec.plan, model, precision)
+    hold(model, precision)
+    spec = msgspec.structs.replace(spec, plan=plan)
+    if accelerator.is_main_process:
+        say(Planned(text=describe(plan, need, free), needed_bytes=need.total, free_bytes=free))
     run = _Run(spec=spec, manifest=manifest, model=model, accelerator=accelerator, way=give_way)
     prepared = run.prepare(say)
     card = run.train(prepared, say)
@@ -73,20 +86,20 @@ def run_training(spec: TrainingSpec, say: Say, read: ReadDataset, give_way: Give
         say(Finished(card=card, seconds=round(time.monotonic() - began, 2)))
 
 
-def make_accelerator(spec: TrainingSpec) -> Accelerator:
-    """Device, precision and processes as ``accelerate`` was configured, unless the spec says."""
+def make_accelerator(spec: TrainingSpec, precision: str) -> Accelerator:
+    """Device and processes as ``accelerate`` was configured."""
     return Accelerator(
         cpu=spec.device == "cpu",
-        mixed_precision=spec.plan.mixed_precision or None,
+        mixed_precision=precision,
         kwargs_handlers=[InitProcessGroupKwargs(timeout=LONGEST_WAIT)],
     )
 
 
-def _device(spec: TrainingSpec, accelerator: Accelerator) -> torch.device:
+def _device(spec: TrainingSpec, device: torch.device) -> torch.device:
     kind = spec.device.partition(":")[0]  # of several GPUs only the asked one is visible
     if kind != "auto":
         choose_device(kind)  # refuses what is not there; the accelerator would take the CPU
-    return torch.device(accelerator.device)
+    return torch.device(device)
 
 
 def _read(folder: Path, read: ReadDataset) -> Manifest:
@@ -127,7 +140,7 @@ class _Run:
 
     def train(self, prepared: PreparedSounds, say: Say) -> LoraCard:
         spec, model, plan = self.spec, self.model, self.spec.plan
-        embeddings = Embeddings(model=model)
+        embeddings = Embeddings(model=model, changing=plan.text_encoder)
         schedule = Schedule.from_config(model.scheduler_config, model.device)
         prior = self._prior(prepared, embeddings)
         likeness = Likeness(
@@ -137,6 +150,7 @@ class _Run:
             embeddings=embeddings,
             accelerator=self.accelerator,
             check=self.way.check,
+            together=plan.micro_batch,
         )
         others = Listening.of(prior.sounds, prior.sound_captions, schedule, LISTENING_SEED)
         listener = Listener(
@@ -159,6 +173,7 @@ class _Run:
             material=Material(
                 latents=tuple(sound.encoded.latents for sound in prepared.training),
                 captions=tuple(read_caption(s.file.caption, model) for s in prepared.training),
+                words=model.words and with_captions(model.words, self._texts(prepared.used)),
                 prior=prior,
             ),
             schedule=schedule,
@@ -188,7 +203,7 @@ class _Run:
     def _prior(self, prepared: PreparedSounds, embeddings: Embeddings) -> Prior:
         kinds = {read_caption(sound.file.caption, self.model).kind for sound in prepared.used}
         seed = self.spec.plan.seed
-        with self.accelerator.main_process_first():
+        with self.accelerator.main_process_first(), self.accelerator.autocast():
             return get_prior(
                 Path(self.spec.work) / "prior",
                 other_captions(sorted(kinds), self.model, seed),
@@ -234,6 +249,7 @@ class _Run:
             self.model,
             trainer.embeddings,
             seed=plan.seed,
+            accelerator=self.accelerator,
             check=self.way.check,
         )
         picture = draw_losses(
@@ -268,6 +284,7 @@ class _Run:
             seed=plan.seed,
             figures=figures,
             software=f"oneshot-server {__version__}",
+            captions=tuple(self._texts(prepared.used)),
         )
 
 

@@ -36,7 +36,7 @@ from oneshot_server.errors import (
 from oneshot_server.library.dataset_folder import read_dataset
 from oneshot_server.training.gate import judge
 from oneshot_server.training.journal import JournalledTraining, TrainingJournal
-from oneshot_server.training.messages import Finished, Prepared, Progress, TrainingFailed
+from oneshot_server.training.messages import Finished, Planned, Prepared, Progress, TrainingFailed
 from oneshot_server.training.spec import TrainingSpec
 from oneshot_server.training.trainer_process import TrainerProcess
 from oneshot_server.training.workshop import Workshop
@@ -257,6 +257,9 @@ class TrainingRuns:
         try:
             async for message in process.messages():
                 match message:
+                    case Planned(text=text):
+                        log.info("training planned", dataset=run.dataset, plan=text)
+                        self.emit(Notice(job=run.job, code=NoticeCode.MEMORY, text=text))
                     case Prepared():
                         self._tell_skipped(run, message)
                     case Progress():

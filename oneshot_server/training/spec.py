@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 import msgspec
 from msgspec import Meta
@@ -26,9 +26,9 @@ class TrainingPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         targets: endings of the names of the modules that are adapted; with ``up_blocks.`` in
             front only in the UNet's upper blocks. Empty for the default.
         steps: optimiser steps; 0 goes by the number of sounds.
-        learning_rate: highest; it falls along a cosine.
+        learning_rate: highest; it falls along a cosine. 0 goes by the model's size.
         batch: sounds a step, the base model's own included.
-        micro_batch: sounds between two looks at the pause file.
+        micro_batch: sounds between two looks at the pause file; 0 goes by the memory.
         reuse: steps that each noised sound is used in, where part of the UNet can be left out for
             that: with adapters in the upper blocks alone.
         seed: all randomness comes from it and the step.
@@ -38,16 +38,21 @@ class TrainingPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         variants: of each sound, the first as it is; more than one with the three changes below.
         pitch_semitones: each way.
         shift_seconds: silence in front, up to so much.
-        mixed_precision: ``no``, ``fp16``, ``bf16``; empty as ``accelerate`` was configured.
+        mixed_precision: ``no``, ``fp16``, ``bf16``; empty as ``accelerate`` was configured, and
+            where it was not, by the model's size and the device.
+        checkpointing: forget the UNet's activations and compute them again: a third slower, for a
+            fraction of the memory.
+        optimiser: ``adamw``, or with states of 8 bits, which needs bitsandbytes.
+        text_encoder: adapt the text encoder too; embeddings are then computed at every step.
     """
 
     rank: Annotated[int, Meta(ge=1, le=256)] = 16
     alpha: Annotated[float, Meta(gt=0.0, le=1024.0)] = 16.0
     targets: tuple[str, ...] = ()
     steps: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
-    learning_rate: Annotated[float, Meta(gt=0.0, le=1.0)] = 2e-3
+    learning_rate: Annotated[float, Meta(ge=0.0, le=1.0)] = 2e-3
     batch: Annotated[int, Meta(ge=1, le=4096)] = 16
-    micro_batch: Annotated[int, Meta(ge=1, le=4096)] = 8
+    micro_batch: Annotated[int, Meta(ge=0, le=4096)] = 8
     reuse: Annotated[int, Meta(ge=1, le=64)] = 4
     seed: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 1
     prior_share: Annotated[float, Meta(ge=0.0, lt=1.0)] = 0.25
@@ -56,7 +61,10 @@ class TrainingPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     variants: Annotated[int, Meta(ge=1, le=64)] = 1
     pitch_semitones: Annotated[float, Meta(ge=0.0, le=12.0)] = 0.0
     shift_seconds: Annotated[float, Meta(ge=0.0, le=0.05)] = 0.0
-    mixed_precision: str = ""
+    mixed_precision: Literal["", "no", "fp16", "bf16"] = ""
+    checkpointing: Literal["auto", "on", "off"] = "auto"
+    optimiser: Literal["adamw", "adamw8bit"] = "adamw"
+    text_encoder: bool = False
 
     def steps_for(self, sounds: int) -> int:
         """Optimiser steps for so many sounds."""

@@ -11,11 +11,12 @@ from accelerate import Accelerator
 
 from oneshot_server.errors import EngineFailedError
 from oneshot_server.pipeline.model import Model
-from oneshot_server.training.adapter import add_adapter
+from oneshot_server.training.adapter import add_adapter, add_text_adapter
 from oneshot_server.training.captions import Embeddings
 from oneshot_server.training.checkpoint import Checkpoint, copy_weights
 from oneshot_server.training.drawing import ROWS, Material, Noised, draw_sounds, row_order
 from oneshot_server.training.giving_way import StoppedError
+from oneshot_server.training.optimiser import optimiser_kind
 from oneshot_server.training.schedule import Schedule
 from oneshot_server.training.spec import TrainingPlan
 from oneshot_server.training.split_unet import Kept, SplitUnet
@@ -24,7 +25,7 @@ WARM_UP_STEPS: Final = 10
 LAST_RATE: Final = 0.05  # share of the learning rate at the last step
 LONGEST_MEMORY: Final = 0.98  # of the moving average, per step
 VALIDATIONS: Final = 8  # in a whole training
-PATIENCE: Final = 3  # validations without a better one before it stops
+PATIENCE: Final = 4  # validations without a better one before it stops
 CHECKPOINTS: Final = 12
 MOST_CHECKPOINT_STEPS: Final = 200
 LONGEST_GRADIENT: Final = 1.0
@@ -84,6 +85,12 @@ class Trainer:
             targets=plan.targets,
             seed=plan.seed,
         )
+        if plan.text_encoder:
+            self._parameters |= add_text_adapter(
+                self.model.text_encoder, rank=plan.rank, alpha=plan.alpha, seed=plan.seed
+            )
+        if plan.checkpointing == "on":
+            self.model.unet.enable_gradient_checkpointing()
         self._optimiser = self._new_optimiser()
         self._split = self._choose_split()
         start = copy_weights(self._parameters)
@@ -138,7 +145,7 @@ class Trainer:
             raise
 
     def set_weights(self, weights: dict[str, torch.Tensor]) -> None:
-        """Put weights into the UNet's adapter."""
+        """Put weights into the adapter."""
         with torch.no_grad():
             for name, parameter in self._parameters.items():
                 parameter.copy_(weights[name])
@@ -209,9 +216,7 @@ class Trainer:
         turn, row = divmod(step, ROWS)
         mine = slice(self.accelerator.process_index, None, self.accelerator.num_processes)
         if self._current is None or self._current.cycle != cycle:
-            noised = draw_sounds(
-                self.material, self.plan, self.schedule, self.model.words, cycle
-            ).columns(mine)
+            noised = draw_sounds(self.material, self.plan, self.schedule, cycle).columns(mine)
             self._current = _Drawn(cycle=cycle, noised=noised, kept=self._keep(noised))
         return self._current, row_order(self.plan, cycle, turn)[row, mine]
 
@@ -232,14 +237,19 @@ class Trainer:
         return tuple(kept.unflatten(0, (ROWS, width)) for kept in joined)
 
     def _choose_split(self) -> SplitUnet | None:
-        """Cut the UNet where that saves time and what is kept stays small."""
-        split = SplitUnet.of(self.model.unet) if self.plan.reuse > 1 else None
+        """Cut the UNet where that saves time and what is kept stays small.
+
+        With a text encoder that is trained the lower half's answers would change at every step.
+        """
+        wanted = self.plan.reuse > 1 and not self.plan.text_encoder
+        split = SplitUnet.of(self.model.unet) if wanted else None
         if split is None:
             return None
         rows, device = ROWS * self.plan.batch, self.model.device
         with torch.no_grad():
             latents = torch.zeros(1, *self.model.latent_shape, device=device)
-            kept = split.lower(latents, torch.zeros(1, device=device), self.embeddings([""]))
+            with self.accelerator.autocast():
+                kept = split.lower(latents, torch.zeros(1, device=device), self.embeddings([""]))
         return split if sum(part.nbytes for part in kept) * rows <= MOST_KEPT_BYTES else None
 
     def _validate(self) -> None:
@@ -277,9 +287,9 @@ class Trainer:
         state.step += 1  # other noise than the one that led here
 
     def _new_optimiser(self) -> Any:  # noqa: ANN401 - accelerate wraps it
-        optimiser = torch.optim.AdamW(
-            list(self._parameters.values()), lr=self.plan.learning_rate, weight_decay=0.01
-        )
+        kind = optimiser_kind(self.plan.optimiser, self.model.device)
+        parameters = list(self._parameters.values())
+        optimiser = kind(parameters, lr=self.plan.learning_rate, weight_decay=0.01)
         return self.accelerator.prepare(optimiser)
 
     def _learning_rate(self) -> float:

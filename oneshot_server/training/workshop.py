@@ -3,11 +3,11 @@
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from oneshot_server.errors import BusyError, DiskFullError, ForbiddenError
 from oneshot_server.library.atomic_file import is_disk_full
@@ -20,6 +20,12 @@ ONE_PROCESS: Final = (
     *("--num_processes", "1", "--num_machines", "1"),
     *("--mixed_precision", "no", "--dynamo_backend", "no"),
 )
+PRECISIONS: Final[Mapping[str, Literal["", "no", "fp16", "bf16"]]] = {
+    "auto": "",
+    "fp32": "no",
+    "fp16": "fp16",
+    "bf16": "bf16",
+}
 PAUSE_FILE: Final = ".pause"
 LOCK_FILE: Final = ".lock"
 
@@ -76,6 +82,11 @@ class Workshop:
                 batch=training.batch,
                 seed=self.seed,
                 max_seconds=training.max_seconds,
+                micro_batch=training.micro_batch,
+                mixed_precision=PRECISIONS[training.precision],
+                checkpointing=training.checkpointing,
+                optimiser=training.optimiser,
+                text_encoder=training.text_encoder,
             ),
         )
 

@@ -126,7 +126,7 @@ def test_twenty_killed_engines_end_each_job_once_and_the_next_job_works(tmp_path
                 victim = daemon.core.submit(kick("slow kick", seed=number))
                 while daemon.engine.state != "busy":  # noqa: ASYNC110 - it has no event
                     await asyncio.sleep(0.01)
-                daemon.engine._process.kill()
+                daemon.engine._engine._process.kill()
                 after = daemon.core.submit(kick(seed=1000 + number))
                 ends = await until_ended(daemon, [victim, after])
                 assert ends == {victim: 1, after: 1}

@@ -56,6 +56,15 @@ class FakeCore:
         self.emit(Accepted(job=job))
         return job
 
+    def change_model(self, name: str) -> JobId:
+        """See ``domain.core.Core``."""
+        if name == "none":
+            raise NotFoundError(f'no model is named "{name}"')
+        self.asked.append(("change_model", name))
+        job = JobId(f"change-{len(self.asked)}")
+        self.emit(Accepted(job=job))
+        return job
+
     def set_lora(self, name: str, weight: float) -> None:
         """See ``domain.core.Core``."""
         self.asked.append(("set_lora", name, weight))

@@ -60,6 +60,7 @@ class OscServer(asyncio.DatagramProtocol):
             "/oneshot/status": self._status,
             "/oneshot/list": self._list,
             "/oneshot/train": self._train,
+            "/oneshot/model": self._model,
             "/oneshot/lora": self._lora,
             "/oneshot/lora/use": self._lora_use,
             "/oneshot/pad/trigger": self._pad_trigger,
@@ -239,6 +240,10 @@ class OscServer(asyncio.DatagramProtocol):
     def _train(self, parsed: Parsed, source: Address) -> None:
         dataset = str(parsed.arguments["dataset"])
         self._begin(parsed, source, lambda: self._core.train(dataset))
+
+    def _model(self, parsed: Parsed, source: Address) -> None:
+        name = str(parsed.arguments["name"])
+        self._begin(parsed, source, lambda: self._core.change_model(name))
 
     def _lora(self, parsed: Parsed, source: Address) -> None:
         weight = cast("float", parsed.arguments["weight"])

@@ -247,9 +247,8 @@ REQUESTS: Final[Mapping[str, Request]] = {
         Request(
             address="/oneshot/model",
             arguments=(ID, _text("name", "a model")),
-            answer="/oneshot/accepted id job → /oneshot/done",
-            help="change the base model",
-            built=False,
+            answer="/oneshot/accepted id job → /oneshot/progress → /oneshot/done job 0 ms",
+            help="load another model in the background and render with it until the daemon ends",
         ),
         Request(
             address="/oneshot/star",
@@ -312,7 +311,8 @@ ANSWERS: Final = (
         arguments="job code text",
         types="s s s",
         help="a remark, never an end: unknown_words, retried, reserve_miss, fallback, near_copy, "
-        "skipped (a file that is not trained on), held (a LoRA that is no better)",
+        "skipped (a file that is not trained on), held (a LoRA that is no better), "
+        "memory (what a training needs)",
     ),
     Answer(
         address="/oneshot/train/progress",

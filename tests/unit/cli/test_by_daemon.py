@@ -74,11 +74,13 @@ def test_a_request_becomes_a_generate_message() -> None:
         seed=7,
         steps=10,
         guidance=2.5,
+        sampler="lcm",
         seconds=0.5,
         loras=(LoraWeight(name="a", weight=0.5), LoraWeight(name="b", weight=1)),
     )
     assert request_to_arguments(request) == [
         *("kick", "count", 2, "seed", 7, "steps", 10, "guidance", 2.5),
+        *("sampler", "lcm"),
         *("negative", "noisy", "lora", "a:0.5,b:1", "seconds", 0.5),
     ]
     assert request_to_arguments(REQUEST) == ["punchy kick", "count", 2, "seed", 7]

@@ -14,11 +14,13 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
-from oneshot_server.cli import app, doctor, home_checks, midi_check, python_checks
+from oneshot_server.cli import app, device_check, doctor, home_checks, midi_check, python_checks
 from oneshot_server.cli.check import Check, Level, failure, ok, warning
 from oneshot_server.errors import ModelError
 from oneshot_server.library.home import Home
-from oneshot_server.pipeline import model_folder
+from oneshot_server.pipeline import device as device_module
+from oneshot_server.pipeline import model_folder, model_size
+from oneshot_server.pipeline.device_plan import GIB, Kind, Machine, Size
 from oneshot_server.settings import MidiSettings, Settings, load_settings
 from oneshot_server.transports.midi.fake_rtmidi import FakeRtMidi
 
@@ -252,3 +254,51 @@ def test_a_broken_midi_map_is_a_failure_as_the_daemon_does_not_start(home: Home)
 def test_midi_that_is_off_is_no_warning(home: Home) -> None:
     check = midi_check.check_midi(home, Settings(midi=MidiSettings(enabled=False)))
     assert check.level is Level.OK
+
+
+def device_check_of(
+    monkeypatch: pytest.MonkeyPatch, home: Home, machine: Machine, device: str = "cpu"
+) -> Check:
+    size = Size(
+        unet=860_000_000,
+        text_encoder=123_000_000,
+        vae=84_000_000,
+        unet_cells=64 * 64 * 320,
+        vae_cells=512 * 512 * 256,
+    )
+    monkeypatch.setattr(model_size, "model_size", lambda *_: size)
+    monkeypatch.setattr(device_module, "measure", lambda *_: machine)
+    monkeypatch.setattr(device_module, "choose_device", lambda _: SimpleNamespace(type=device))
+    return device_check.check_device(home, Settings())
+
+
+def test_a_device_with_room_is_well(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(kind="cuda", free_bytes=24 * GIB, half="fp16")
+    check = device_check_of(monkeypatch, home, machine, "cuda")
+    assert check.level is Level.OK
+    assert "24.0 GiB free; fp16, 8 sounds at a time, needs about" in check.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "gib", "words"),
+    [
+        ("cuda", 3.0, ["only the part that works is on the device"]),
+        ("cuda", 1.0, ["the CPU will be used"]),
+        ("mps", 3.0, ["engine.max_batch", "PYTORCH_MPS_HIGH_WATERMARK_RATIO=0.0"]),
+        ("cpu", 3.0, ["decoded in pieces", "engine.max_batch"]),
+    ],
+)
+def test_a_device_whose_memory_is_short_is_told_with_what_is_done(
+    home: Home, monkeypatch: pytest.MonkeyPatch, kind: Kind, gib: float, words: list[str]
+) -> None:
+    machine = Machine(kind=kind, free_bytes=round(gib * GIB), half="fp16")
+    check = device_check_of(monkeypatch, home, machine, kind)
+    assert check.level is Level.WARNING
+    assert all(word in check.text + check.advice for word in words)
+
+
+def test_a_device_that_is_none_is_a_failure(home: Home) -> None:
+    home.config.write_text('[engine]\ndevice = "abacus"', encoding="utf-8")
+    check = device_check.check_device(home, load_settings(home.config))
+    assert check.level is Level.FAILURE
+    assert '"abacus" cannot be used' in check.text

@@ -159,6 +159,7 @@ def test_without_a_daemon_the_sounds_are_made_here(engine: Engine, home: Home) -
 
 def test_all_options_reach_the_request(engine: Engine) -> None:
     options = ("--steps", 9, "--guidance", 1.5, "--negative", "noisy", "--seconds", 0.5)
+    options = (*options, "--sampler", "unipc")
     assert render("kick", *options, "--lora", "a:0.5", "--seed", 0).exit_code == 0
     assert engine.request == GenerateRequest(
         prompt="kick",
@@ -166,6 +167,7 @@ def test_all_options_reach_the_request(engine: Engine) -> None:
         seed=0,
         steps=9,
         guidance=1.5,
+        sampler="unipc",
         seconds=0.5,
         loras=(LoraWeight(name="a", weight=0.5),),
     )
@@ -362,6 +364,7 @@ def test_like_asks_for_the_same_sound_of_the_same_batch(engine: Engine, original
         seed=7,
         steps=20,
         guidance=2.5,
+        sampler="dpmpp-2m",
         loras=RECIPE.loras,
         replay=RECIPE.batch,
     )

@@ -1,10 +1,13 @@
 """A profile and a few signals that the tests share."""
 
 import math
+from pathlib import Path
 
 import torch
+from msgspec import structs
 
 from oneshot_server.domain.mel_profile import MelProfile
+from oneshot_server.settings import find_profile
 
 PROFILE = MelProfile(
     name="test",
@@ -27,3 +30,7 @@ def sine(hertz: float, *, seconds: float, rate: int = PROFILE.sample_rate) -> to
 def decaying(hertz: float, *, t60: float, seconds: float) -> torch.Tensor:
     time = torch.arange(round(seconds * PROFILE.sample_rate)) / PROFILE.sample_rate
     return torch.exp(-6.91 * time / t60) * sine(hertz, seconds=seconds)
+
+
+def built_in(name: str, **changes: object) -> MelProfile:
+    return structs.replace(find_profile(name, Path("none")), **changes)

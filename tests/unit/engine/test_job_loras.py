@@ -25,6 +25,7 @@ from oneshot_server.pipeline.lora_file import read_lora
 from oneshot_server.pipeline.model import Model, load_model
 from oneshot_server.pipeline.nearest import TRAINING_SOUNDS_FILE, image_features
 from oneshot_server.pipeline.nearest import write_training_sounds as write_sounds
+from oneshot_server.pipeline.prompt import Words, complete
 from oneshot_server.pipeline.render import Sounds
 from tests.unit.pipeline.lora_files import CONV, PROJ, TO_Q, bits, unet_output, write_lora
 from tests.unit.pipeline.tiny_model import PROFILE, write_tiny_model
@@ -264,6 +265,23 @@ def test_a_sound_of_its_own_carries_its_distance_and_no_notice(model, versions):
     assert not [message for message in sent if isinstance(message, Told)]
 
 
+def test_a_bare_prompt_is_filled_in_as_the_loras_sounds_were_called(model, versions):
+    words = Words(classes=("kick",), phrases={}, exclusive=(), captions={"kick": (("acoustic",),)})
+    starter = replace(model, words=words)
+    versions.cards["my kicks", 1] = card(starter, "my kicks", captions=("kick hard", "deep kick"))
+    loras = JobLoras(starter, versions)
+
+    def told(weight: float) -> set[tuple[str, ...]]:
+        applied = loras.apply((LoraWeight(name="my kicks", weight=weight, version=1),))
+        words = applied.told(starter).words
+        assert words is not None
+        return {complete(("kick",), words, seed=seed) for seed in range(20)}
+
+    assert told(0.5) == {("kick", "hard"), ("kick", "deep")}
+    assert told(0.0) == told(-1.0) == {("kick", "acoustic")}
+    assert loras.apply(()).told(starter) is starter
+
+
 def test_a_lora_that_weighs_nothing_is_not_compared_with(model, versions):
     remember(versions.adapter("my kicks", 1), [KICK, tone(300)])
     renderer = JobRenderer(model, max_batch=4, loras=versions, render=exact)
@@ -294,3 +312,35 @@ def test_the_base_is_in_the_model_after_an_error(model, versions):
     versions.adapter("djembe", 1).unlink()
     with pytest.raises((NotFoundError, ModelError)):
         loras.apply((LoraWeight(name="djembe", weight=1.0, version=1),))
+
+
+def sampled(model: Model, versions: Versions, job: Render) -> tuple[str, int, float]:
+    renderer = JobRenderer(model, max_batch=4, loras=versions, render=heard)
+    recipe = extract(wavs(run(renderer, job))[0])
+    return recipe.sampler, recipe.steps, recipe.guidance
+
+
+def test_a_lora_of_few_steps_is_sampled_as_it_says_unless_the_request_says_otherwise(
+    model, versions
+):
+    wish = versions.adapter("djembe", 1).with_suffix(".json")
+    wish.write_text('{"sampler": "lcm", "steps": 4, "guidance": 1.0, "sd version": "SD1"}')
+    assert sampled(model, versions, work(("djembe", 1.0, 1))) == ("lcm", 4, 1.0)
+    both = work(("my kicks", 1.0, 1), ("djembe", 0.5, 1))
+    assert sampled(model, versions, both) == ("lcm", 4, 1.0)
+    asked = work(("djembe", 1.0, 1), steps=9, guidance=0.0)
+    assert sampled(model, versions, asked) == ("lcm", 9, 0.0)
+    without = ("dpmpp-2m", 4, 7.5)
+    assert sampled(model, versions, work(("djembe", 0.0, 1))) == without
+    assert sampled(model, versions, work(("my kicks", 1.0, 1))) == without
+
+
+def test_a_wish_that_cannot_be_read_is_remarked_on_and_the_sound_is_made(model, versions):
+    versions.adapter("djembe", 1).with_suffix(".json").write_text('{"steps": 1000}')
+    renderer = JobRenderer(model, max_batch=4, loras=versions, render=heard)
+    sent = run(renderer, work(("djembe", 1.0, 1)))
+    assert len(wavs(sent)) == 1
+    (told,) = (m for m in sent if isinstance(m, Told))
+    assert told.code == NoticeCode.FALLBACK
+    assert "adapter.json cannot be read" in told.text
+    assert "$.steps" in told.text

@@ -53,6 +53,7 @@ class FakeRender:
     def __init__(self, broken: dict[int, torch.Tensor] | None = None) -> None:
         self.broken = broken or {}
         self.batches: list[list[int]] = []
+        self.sampling: tuple[int, float, str] | None = None
 
     def __call__(
         self,
@@ -63,9 +64,11 @@ class FakeRender:
         guidance: float,
         on_step: Callable[[int, int], None],
         on_sound: Callable[[], None],
+        sampler: str,
     ) -> Sounds:
         seeds = [draw.seed for draw in draws]
         self.batches.append(seeds)
+        self.sampling = (steps, guidance, sampler)
         for step in range(steps):
             on_step(step, steps)
         return Sounds(
@@ -186,3 +189,33 @@ def test_a_lora_is_refused_where_there_is_no_folder_of_them():
 def test_more_seconds_than_the_model_makes_are_remarked_on():
     notices = [m for m in run(FakeRender(), job(seconds=20.0)) if isinstance(m, RenderNotice)]
     assert [n.code for n in notices] == [NoticeCode.FALLBACK]
+
+
+def test_the_request_chooses_the_sampling_and_the_recipe_says_it():
+    render = FakeRender()
+    (wav,) = (s.wav for s in sounds(run(render, job(sampler="lcm", steps=4, guidance=0.0))))
+    assert render.sampling == (4, 0.0, "lcm")
+    recipe = extract(wav)
+    assert (recipe.steps, recipe.guidance, recipe.sampler) == (4, 0.0, "lcm")
+
+
+def test_what_a_request_leaves_open_is_the_models():
+    render = FakeRender()
+    run(render, job())
+    assert render.sampling == (7, 2.0, "dpmpp-2m")
+
+
+def test_weights_in_a_prompt_are_words_to_a_model_of_words_and_that_is_remarked_on():
+    sent = run(FakeRender(), job(prompt="(kick:1.3)", negative="[kick]"))
+    notices = [m for m in sent if isinstance(m, RenderNotice)]
+    assert [(n.code, n.text) for n in notices] == [
+        (NoticeCode.FALLBACK, "fake knows words, and no weights of words in (kick:1.3)")
+    ]
+
+
+def test_a_weight_beyond_all_measure_ends_the_job_before_it_begins():
+    render = FakeRender()
+    for text in ({"prompt": "(kick:9)"}, {"negative": "(kick:9)"}):
+        with pytest.raises(BadArgumentsError, match="weight of 'kick'"):
+            run(render, job(**text))
+    assert render.batches == []

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from oneshot_server.domain.core import ReserveStatus
-from oneshot_server.domain.events import Accepted, Cancelled, EngineState, JobId
+from oneshot_server.domain.events import Accepted, Cancelled, EngineState, JobId, Notice
 from oneshot_server.domain.lora_card import LoraCard, TrainingFigures
 from oneshot_server.domain.requests import Batch, GenerateRequest, LoraWeight
 from oneshot_server.errors import BadArgumentsError, NotFoundError
@@ -42,6 +42,19 @@ class FakeLoras:
         if version not in {1, 2}:
             raise NotFoundError("no such version")
         return None
+
+    def card(self, name: str, version: int) -> LoraCard:
+        return card(version)
+
+
+class FakeModels:
+    name = "mine"
+
+    def submit(self, name: str) -> JobId:
+        return JobId(f"change {name}")
+
+    def cancel(self, job: JobId) -> bool:
+        return job.startswith("change")
 
 
 class FakeTrainings:
@@ -103,6 +116,7 @@ def core(tmp_path: Path, loras: FakeLoras) -> OpenCore:
     return OpenCore(
         queue=queue,
         trainings=FakeTrainings(),
+        models=FakeModels(),
         loras=loras,
         blend=Blend(connection, loras),
         bank=bank,
@@ -112,7 +126,9 @@ def core(tmp_path: Path, loras: FakeLoras) -> OpenCore:
         ),
         desk=KitDesk(bank, KitStore(tmp_path / "kits"), loras),
         journal=journal,
-        engine=SimpleNamespace(state=EngineState.READY, device="cpu", model="starter"),
+        engine=SimpleNamespace(
+            state=EngineState.READY, device="cpu", model="starter", model_hash="0" * 64
+        ),
         bus=bus,
         folders={kind: tmp_path / kind for kind in ("datasets", "models")},
     )
@@ -133,7 +149,33 @@ def test_a_folder_without_a_card_is_no_model(core, tmp_path):
     for name in ("mine", "rubbish"):
         (tmp_path / "models" / name).mkdir(parents=True)
     (tmp_path / "models" / "mine" / "oneshot.json").touch()
-    assert [item.name for item in core.list_items("models")] == ["starter", "mine"]
+    starter, mine = core.list_items("models")
+    assert (starter.name, starter.detail) == ("starter", "starter-128, built in")
+    assert mine.name == "mine"
+    assert mine.detail.startswith("loaded; cannot be used: ")
+
+
+def test_a_change_of_the_model_is_taken_and_cancelled_by_its_job(core):
+    assert core.change_model("mine") == "change mine"
+    core.cancel(JobId("change mine"))
+
+
+def test_a_blend_outlives_a_change_of_the_model_and_is_told_to_be_left_out(core):
+    heard = []
+    core.subscribe(heard.append)
+    core.set_lora("mine", 0.5)
+    core.submit(kick())
+    core._engine.model_hash = "1" * 64
+    core._engine.model = "other"
+    core.submit(kick())
+    core.submit(GenerateRequest(prompt="kick", loras=(LoraWeight(name="mine", weight=1.0),)))
+    core._engine.model_hash = ""  # it loads: nobody can say yet
+    core.submit(kick())
+    assert [len(request.loras) for request in core.queued()] == [1, 0, 1, 1]
+    (notice,) = [event for event in heard if isinstance(event, Notice)]
+    assert notice.text == (
+        "mine left out of the standing blend: trained on another model than other"
+    )
 
 
 def test_an_unknown_list_is_answered_with_the_known_ones(core):

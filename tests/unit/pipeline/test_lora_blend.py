@@ -8,6 +8,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 from diffusers.utils.state_dict_utils import convert_state_dict_to_diffusers
+from msgspec import structs
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 
@@ -127,6 +128,27 @@ def test_a_kohya_file_is_the_weight_and_alpha_over_rank_times_up_down(model, tmp
     for name, weight in expected.items():
         part = model.text_encoder if name == Q_PROJ else model.unet
         torch.testing.assert_close(weight_of(part, name), weight, atol=1e-6, rtol=1e-6)
+
+
+def test_a_kohya_lora_of_all_attention_layers_gives_the_answer_of_the_sum_by_hand(folder, tmp_path):
+    ours, by_hand = (load_model(folder, torch.device("cpu")) for _ in range(2))
+    tensors, rank, alpha = {}, 8, 4.0
+    names = [
+        name
+        for name, module in by_hand.unet.named_modules()
+        if isinstance(module, torch.nn.Linear) and ".attn" in name
+    ]
+    assert len(names) >= 8
+    for number, name in enumerate(names):
+        down, up = pair(by_hand.unet, name, rank=rank, seed=number)
+        tensors[f"lora_unet_{flat(name)}.lora_down.weight"] = down
+        tensors[f"lora_unet_{flat(name)}.lora_up.weight"] = up
+        tensors[f"lora_unet_{flat(name)}.alpha"] = torch.tensor(alpha)
+        weight_of(by_hand.unet, name).data.add_(alpha / rank * (up @ down))
+    base = unet_output(ours)
+    LoraBlender(ours).apply([(read_lora(write(tmp_path / "k.safetensors", tensors)), 1.0)])
+    torch.testing.assert_close(unet_output(ours), unet_output(by_hand), atol=1e-5, rtol=0.0)
+    assert (unet_output(ours) - base).abs().max() > 1e-3
 
 
 def test_a_kohya_file_sounds_as_its_peft_twin(folder, tmp_path):
@@ -386,8 +408,8 @@ def test_a_lora_of_another_model_is_refused_with_both_names(model):
 @pytest.mark.parametrize(
     ("profile", "text"),
     [
-        (replace(PROFILE, name="wide-512", mels=512), "wide-512 .* has tiny-64$"),
-        (replace(PROFILE, range_db=90.0), "has tiny-64 with other numbers"),
+        (structs.replace(PROFILE, name="wide-512", mels=512), "wide-512 .* has tiny-64$"),
+        (structs.replace(PROFILE, range_db=90.0), "has tiny-64 with other numbers"),
     ],
 )
 def test_a_lora_of_another_profile_is_refused_with_both_names(model, profile, text):

@@ -2,7 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oneshot_server.pipeline.prompt import Words, complete, note_to_hertz, pitch_word, understand
+from oneshot_server.pipeline.prompt import (
+    Words,
+    complete,
+    note_to_hertz,
+    pitch_word,
+    understand,
+    with_captions,
+)
 
 WORDS = Words(
     classes=("kick", "snare", "closed_hat"),
@@ -88,6 +95,14 @@ def test_words_that_only_some_captions_have_choose_among_those():
 
 def test_without_a_class_one_that_has_such_sounds_is_chosen():
     assert complete(("punchy",), WORDS, seed=3) == ("kick", "punchy", "short")
+
+
+def test_what_was_learned_is_filled_in_as_its_own_sounds_were_called():
+    learned = with_captions(WORDS, ("hard kick", "kick dark", "punchy"))
+    filled = {complete(("kick",), learned, seed=seed) for seed in range(30)}
+    assert filled == {("kick", "hard"), ("kick", "dark")}
+    snares = [complete(("snare",), words, seed=3) for words in (WORDS, learned)]
+    assert snares[0] == snares[1]
 
 
 def test_a_class_without_captions_stays_as_it_was_said():

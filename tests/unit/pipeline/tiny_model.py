@@ -25,8 +25,13 @@ PROFILE = MelProfile(
 )
 
 
-def write_tiny_model(folder: Path, *, nan: bool = False, name: str = "tiny", seed: int = 1) -> Path:
-    """Write the folder; with ``nan`` its UNet answers nothing but NaN."""
+def write_tiny_model(
+    folder: Path, *, nan: bool = False, overflow: bool = False, name: str = "tiny", seed: int = 1
+) -> Path:
+    """Write the folder; with ``nan`` its UNet answers nothing but NaN.
+
+    With ``overflow`` its numbers are too large for half precision in the middle of the UNet.
+    """
     torch.manual_seed(seed)
     folder.mkdir(parents=True)
     unet = UNet2DConditionModel(
@@ -42,6 +47,9 @@ def write_tiny_model(folder: Path, *, nan: bool = False, name: str = "tiny", see
     )
     if nan:
         unet.conv_out.weight.data.fill_(float("nan"))
+    if overflow:
+        unet.conv_in.weight.data.mul_(1e5)
+        unet.conv_in.bias.data.mul_(1e5)
     unet.save_pretrained(folder / "unet")
     AutoencoderKL(
         in_channels=3,
@@ -65,7 +73,7 @@ def write_tiny_model(folder: Path, *, nan: bool = False, name: str = "tiny", see
             pad_token_id=513,
         )
     ).save_pretrained(folder / "text_encoder")
-    _write_tokenizer(folder / "tokenizer")
+    write_tokenizer(folder / "tokenizer")
     DDIMScheduler(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False
     ).save_pretrained(folder / "scheduler")
@@ -74,7 +82,7 @@ def write_tiny_model(folder: Path, *, nan: bool = False, name: str = "tiny", see
     return folder
 
 
-def _write_tokenizer(folder: Path) -> None:
+def write_tokenizer(folder: Path) -> None:
     """CLIP's byte-level tokenizer without merges: a token a byte."""
     folder.mkdir()
     letters = [chr(c) for c in (*range(33, 127), *range(161, 173), *range(174, 256))]

@@ -2,7 +2,16 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, StableDiffusionPipeline
 
-from oneshot_server.training.adapter import adapter_to_bytes, add_adapter, remove_adapter
+from oneshot_server.pipeline.lora_blend import LoraBlender
+from oneshot_server.pipeline.lora_file import read_lora
+from oneshot_server.pipeline.model import load_model
+from oneshot_server.pipeline.sampling import texts_to_embeddings
+from oneshot_server.training.adapter import (
+    adapter_to_bytes,
+    add_adapter,
+    add_text_adapter,
+    remove_adapter,
+)
 from oneshot_server.training.checkpoint import copy_weights
 
 
@@ -55,3 +64,38 @@ def test_the_first_weights_come_from_the_seed_and_disturb_no_other_randomness(ti
     again = copy_weights(add_adapter(tiny.unet, rank=4, alpha=4.0, targets=(), seed=1))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert all(name.endswith("weight") and "lora_" in name for name in first)
+
+
+def test_bare_diffusers_and_our_own_loader_play_a_trained_text_encoder(tiny, tiny_folder, tmp_path):
+    fresh = load_model(tiny_folder, torch.device("cpu"))
+    words = texts_to_embeddings(["kick"], tiny)
+    parameters = dict(add_adapter(tiny.unet, rank=4, alpha=8.0, targets=(), seed=1))
+    parameters |= add_text_adapter(tiny.text_encoder, rank=4, alpha=8.0, seed=1)
+    assert torch.equal(texts_to_embeddings(["kick"], tiny), words)
+    generator = torch.Generator().manual_seed(5)
+    for parameter in parameters.values():
+        parameter.data = 0.2 * torch.randn(parameter.shape, generator=generator)
+    with torch.no_grad():
+        trained = texts_to_embeddings(["kick"], tiny)
+    assert (trained - words).abs().max() > 0.01
+    path = tmp_path / "adapter.safetensors"
+    path.write_bytes(adapter_to_bytes(copy_weights(parameters), rank=4, alpha=8.0))
+
+    blender = LoraBlender(fresh)
+    blender.apply([(read_lora(path), 1.0)])
+    assert torch.allclose(texts_to_embeddings(["kick"], fresh), trained, atol=1e-5)
+    blender.apply([])
+    assert torch.equal(texts_to_embeddings(["kick"], fresh), words)
+    pipeline = StableDiffusionPipeline(
+        vae=fresh.vae,
+        text_encoder=fresh.text_encoder,
+        tokenizer=fresh.tokenizer,
+        unet=fresh.unet,
+        scheduler=DDIMScheduler.from_pretrained(tiny_folder, subfolder="scheduler", steps_offset=1),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.load_lora_weights(tmp_path, weight_name="adapter.safetensors")
+    with torch.no_grad():
+        assert torch.allclose(texts_to_embeddings(["kick"], fresh), trained, atol=1e-5)

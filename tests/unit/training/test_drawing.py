@@ -28,12 +28,13 @@ def material() -> Material:
     return Material(
         latents=tuple(latents),
         captions=tuple(Caption(words=(word,), kind="") for word in "abcde"),
+        words=None,
         prior=prior,
     )
 
 
 def test_a_cycle_is_drawn_from_its_number_alone(material):
-    first, again, other = (draw_sounds(material, PLAN, SCHEDULE, None, c) for c in (3, 3, 4))
+    first, again, other = (draw_sounds(material, PLAN, SCHEDULE, c) for c in (3, 3, 4))
     assert torch.equal(first.noisy, again.noisy)
     assert first.captions == again.captions
     assert not torch.equal(first.noisy, other.noisy)
@@ -41,7 +42,7 @@ def test_a_cycle_is_drawn_from_its_number_alone(material):
 
 def test_all_sounds_come_equally_often(material):
     targets = [
-        float(draw_sounds(material, PLAN, SCHEDULE, None, c).target[row, column].mean())
+        float(draw_sounds(material, PLAN, SCHEDULE, c).target[row, column].mean())
         for c in range(5)
         for row in range(ROWS)
         for column in range(6)
@@ -50,13 +51,13 @@ def test_all_sounds_come_equally_often(material):
 
 
 def test_each_step_sees_all_noise_levels(material):
-    drawn = draw_sounds(material, PLAN, SCHEDULE, None, 0)
+    drawn = draw_sounds(material, PLAN, SCHEDULE, 0)
     for row in drawn.timesteps[:, drawn.own]:
         assert (row * 6 // 1000).tolist() == list(range(6))
 
 
 def test_the_base_models_sounds_stand_behind_with_their_answers(material):
-    drawn = draw_sounds(material, PLAN, SCHEDULE, None, 0)
+    drawn = draw_sounds(material, PLAN, SCHEDULE, 0)
     assert drawn.own.tolist() == [True] * 6 + [False] * 2
     assert (drawn.target[:, 6:] == 99.0).all()
     assert all(said in "xyz" for row in drawn.captions for said in row[6:])
@@ -66,11 +67,11 @@ def test_the_base_models_sounds_stand_behind_with_their_answers(material):
 @pytest.mark.parametrize("change", [{"prior_weight": 0.0}, {"prior_share": 0.0}])
 def test_without_a_prior_all_are_the_datasets(material, change):
     plan = TrainingPlan(batch=8, **change)
-    assert draw_sounds(material, plan, SCHEDULE, None, 0).own.all()
+    assert draw_sounds(material, plan, SCHEDULE, 0).own.all()
 
 
 def test_a_sound_keeps_its_caption_and_its_noise_in_its_column(material):
-    drawn = draw_sounds(material, PLAN, SCHEDULE, None, 2)
+    drawn = draw_sounds(material, PLAN, SCHEDULE, 2)
     part = drawn.columns(slice(1, None, 3))
     assert part.own.tolist() == [True, True, False]
     assert torch.equal(part.noisy, drawn.noisy[:, 1::3])
@@ -90,4 +91,4 @@ def test_in_a_turn_every_noised_sound_is_used_once():
 
 def test_with_one_batch_of_one_there_is_no_place_for_others(material):
     plan = TrainingPlan(batch=1)
-    assert draw_sounds(replace(material), plan, SCHEDULE, None, 0).own.tolist() == [True]
+    assert draw_sounds(replace(material), plan, SCHEDULE, 0).own.tolist() == [True]

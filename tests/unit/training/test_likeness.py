@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import torch
 from accelerate import Accelerator
 
@@ -46,3 +48,17 @@ def test_a_model_is_judged_by_the_same_sounds_each_time_and_stops_when_asked(tin
     assert first > 0.0
     assert likeness() == first
     assert len(checks) == 2 * 8 * 8  # twice, eight sounds, eight steps
+
+
+def test_a_model_whose_sampler_draws_noise_is_judged_without_any(tiny):
+    drawing = replace(tiny, card=replace(tiny.card, sampler="lcm"))
+    likeness = Likeness(
+        features=draws(1, mean=-40.0),
+        captions=("kick",),
+        model=drawing,
+        embeddings=Embeddings(model=drawing),
+        accelerator=Accelerator(cpu=True),
+        check=lambda: None,
+        together=3,
+    )
+    assert likeness() == likeness()

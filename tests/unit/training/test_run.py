@@ -1,14 +1,20 @@
+import math
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import pytest
 import soundfile
+import torch
+from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
 from oneshot_server.errors import BadArgumentsError, EngineFailedError, NotFoundError
+from oneshot_server.training import fitting
+from oneshot_server.training.checkpoint import CHECKPOINT_FILE
 from oneshot_server.training.giving_way import GiveWay, StoppedError
-from oneshot_server.training.messages import Finished, Prepared, Progress, TrainerMessage
+from oneshot_server.training.messages import Finished, Planned, Prepared, Progress, TrainerMessage
 from oneshot_server.training.run import run_training
 from oneshot_server.training.spec import TrainingPlan, TrainingSpec
 from tests.unit.pipeline.tiny_model import PROFILE, write_tiny_model
@@ -59,7 +65,11 @@ def first(tmp_path_factory, tiny_folder, kicks) -> Training:
     return made
 
 
-def test_it_says_what_it_prepared_how_far_it_is_and_what_it_made(first, kicks):
+def test_it_says_what_it_needs_what_it_prepared_how_far_it_is_and_what_it_made(first, kicks):
+    (planned,) = first.of(Planned)
+    assert first.said[0] is planned
+    assert "4 of 4 sounds at once, without gradient checkpointing, fp32" in planned.text
+    assert 0 < planned.needed_bytes < planned.free_bytes
     (prepared,) = first.of(Prepared)
     assert prepared.used == 6
     assert dict(prepared.skipped)["notes.wav"].startswith("unreadable")
@@ -146,7 +156,7 @@ def test_a_folder_without_a_sound_is_an_error_that_says_what_was_found(tiny_fold
     broken = training(tmp_path, tiny_folder, tmp_path / "notes")
     with pytest.raises(BadArgumentsError, match=r"notes\.wav: unreadable"):
         broken.run()
-    assert broken.said == []
+    assert [type(message) for message in broken.said] == [Planned]
 
 
 def test_a_model_that_answers_no_numbers_is_an_error(kicks, tmp_path):
@@ -160,5 +170,44 @@ def test_a_stop_leaves_no_version(tiny_folder, kicks, tmp_path):
     way = GiveWay(pause_file=None, parent=0, stopping=True)
     with pytest.raises(StoppedError):
         run_training(stopped.spec, stopped.said.append, read_folder, way)
-    assert stopped.said == []
+    assert [type(message) for message in stopped.said] == [Planned]
     assert not (tmp_path / "out").exists()
+
+
+def test_half_precision_checkpointing_and_a_text_encoder_make_a_lora_that_loads(
+    tiny_folder, kicks, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(fitting, "LARGE", 1000)  # so that the UNet is held in half precision
+    AcceleratorState._reset_state(reset_partial_state=True)
+    plan = msgspec.structs.replace(
+        PLAN, steps=2, mixed_precision="bf16", checkpointing="on", text_encoder=True
+    )
+    try:
+        half = training(tmp_path, tiny_folder, kicks, plan=plan)
+        half.run()
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
+    assert "with gradient checkpointing, bf16" in half.of(Planned)[0].text
+    tensors = load_file(Path(half.spec.out) / "adapter.safetensors")
+    assert {key.partition(".")[0] for key in tensors} == {"unet", "text_encoder"}
+    assert all(tensor.dtype == torch.float32 for tensor in tensors.values())
+    assert math.isfinite(half.of(Finished)[0].card.figures.held_out)
+
+
+def test_the_loss_falls_over_a_whole_training_of_stable_diffusions_architecture(
+    first, tiny_folder, kicks, tmp_path
+):
+    plan = msgspec.structs.replace(PLAN, steps=96)
+    whole = training(tmp_path, tiny_folder, kicks, plan=plan)
+    shutil.copytree(first.spec.work, whole.spec.work, ignore=shutil.ignore_patterns("checkpoint*"))
+    whole.run()
+    checkpoint = torch.load(Path(whole.spec.work) / CHECKPOINT_FILE, weights_only=True)
+    losses = checkpoint["losses"]
+    assert len(losses) > 36
+    assert sum(losses[-12:]) < 0.9 * sum(losses[:12])
+
+
+def test_a_precision_that_the_device_has_not_is_told_with_its_key(tiny_folder, kicks, tmp_path):
+    plan = msgspec.structs.replace(PLAN, mixed_precision="fp16")
+    with pytest.raises(BadArgumentsError, match=r'training\.precision = "fp16" on the CPU'):
+        training(tmp_path, tiny_folder, kicks, plan=plan).run()

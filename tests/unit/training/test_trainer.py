@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from oneshot_server.errors import DiskFullError, EngineFailedError
+from oneshot_server.errors import BadArgumentsError, DiskFullError, EngineFailedError
 from oneshot_server.library import atomic_file
 from oneshot_server.pipeline.model import Model, load_model
 from oneshot_server.training.captions import Caption, Embeddings
@@ -14,6 +15,7 @@ from oneshot_server.training.checkpoint import CHECKPOINT_FILE
 from oneshot_server.training.drawing import Material
 from oneshot_server.training.giving_way import StoppedError
 from oneshot_server.training.listening import Listener, Listening
+from oneshot_server.training.optimiser import optimiser_kind
 from oneshot_server.training.prior import Prior
 from oneshot_server.training.schedule import Schedule
 from oneshot_server.training.spec import TrainingPlan
@@ -39,7 +41,8 @@ def make_trainer(
     generator = torch.Generator().manual_seed(1)
     latents = torch.randn(4, 1, 4, 8, 8, generator=generator)
     schedule = Schedule.from_config(model.scheduler_config, model.device)
-    embeddings, accelerator = Embeddings(model=model), Accelerator(cpu=True)
+    accelerator = Accelerator(cpu=True)
+    embeddings = Embeddings(model=model, changing=plan.text_encoder)
     listener = Listener(
         unet=model.unet,
         embeddings=embeddings,
@@ -63,6 +66,7 @@ def make_trainer(
         material=Material(
             latents=tuple(latents),
             captions=tuple(Caption(words=(word,), kind="") for word in "kick"),
+            words=None,
             prior=prior,
         ),
         schedule=schedule,
@@ -231,5 +235,46 @@ def test_it_stops_early_when_the_sounds_have_gone_away_for_long(tiny, tmp_path):
     distances = iter([0.5, 0.4, *(0.41 + 0.01 * n for n in range(50))])
     trainer.judge = lambda: next(distances)
     trainer.run(nothing)
-    assert trainer.state.step == 35
+    assert trainer.state.step == 42
     assert trainer.state.best_step == 14
+
+
+def test_a_text_encoder_is_trained_only_where_it_is_asked_for(tiny, new_model, tmp_path):
+    plan = msgspec.structs.replace(PLAN, text_encoder=True, targets=("to_q", "to_k"))
+    base = {n: p.clone() for n, p in tiny.text_encoder.named_parameters()}
+    trainer = make_trainer(tiny, tmp_path, plan=plan, steps=3)
+    assert trainer._split is None
+    names = [name for name in trainer._parameters if name.startswith("text_encoder.")]
+    assert len(names) == 16  # four matrices' pairs in each of two layers
+    start = {name: trainer._parameters[name].detach().clone() for name in names}
+    trainer.run(nothing)
+    # The first of a pair gets a gradient from the second step on, as the second is zero at first.
+    assert not any(torch.equal(start[name], trainer._parameters[name]) for name in names)
+    for name, parameter in tiny.text_encoder.named_parameters():
+        if "lora" not in name:
+            assert torch.equal(parameter, base[name.replace(".base_layer", "")])
+    resumed = make_trainer(new_model(), tmp_path, plan=plan, steps=3)
+    assert resumed.state.step == 3
+    assert set(resumed.state.best) == set(trainer._parameters)
+
+
+@pytest.mark.parametrize("text_encoder", [False, True])
+def test_checkpointing_changes_no_gradient(new_model, tmp_path, text_encoder):
+    losses = []
+    for way in ("off", "on"):
+        plan = msgspec.structs.replace(PLAN, checkpointing=way, text_encoder=text_encoder)
+        trainer = make_trainer(new_model(), tmp_path / way, plan=plan, steps=3)
+        trainer.run(nothing)
+        losses.append((trainer.state.losses, trainer.state.weights))
+    assert losses[0][0] == pytest.approx(losses[1][0], rel=1e-4)
+    for name, value in losses[0][1].items():
+        torch.testing.assert_close(losses[1][1][name], value, rtol=0.0, atol=1e-3)
+
+
+def test_an_optimiser_that_is_not_installed_is_told_with_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
+    with pytest.raises(BadArgumentsError, match=r'pip install "oneshot-server\[train8bit\]"'):
+        optimiser_kind("adamw8bit", torch.device("cuda"))
+    with pytest.raises(BadArgumentsError, match=r'"adamw8bit" on the device cpu, expected cuda'):
+        optimiser_kind("adamw8bit", torch.device("cpu"))
+    assert optimiser_kind("adamw", torch.device("cpu")) is torch.optim.AdamW

@@ -240,7 +240,7 @@ def test_anybody_may_cancel_and_hears_of_it():
     [
         (message("/oneshot/nothing", "a"), "a", "unknown_address"),
         (message("/oneshot/*", "a"), "a", "unknown_address"),
-        (message("/oneshot/model", "a", "x"), "a", "bad_arguments"),
+        (message("/oneshot/model", "a", "none"), "a", "not_found"),
         (message("/oneshot/generate", "a"), "a", "bad_arguments"),
         (message("/oneshot/generate", "a", ""), "a", "bad_arguments"),
         (message("/oneshot/generate", "a", "x" * 7000), "a", "bad_arguments"),
