@@ -15,6 +15,7 @@ from oneshot_server.pipeline.sampling import texts_to_embeddings
 EMPTY_SHARE: Final = 0.1  # what guidance is measured from
 BARE_SHARE: Final = 0.15  # the kind alone
 COMPLETED_SHARE: Final = 0.5  # filled in as a bare prompt is: a producer types "kick" and no more
+BRACKETS: Final = str.maketrans("()[]", "    ")
 MOST_KEPT: Final = 1024  # embeddings; a large text encoder's take a quarter of a megabyte each
 
 
@@ -37,8 +38,11 @@ class Caption:
 
 
 def read_caption(text: str, model: Model) -> Caption:
-    """A caption in the model's words; those it does not know are dropped."""
-    words = prompt_to_words(text, model).words
+    """A caption in the model's words; those it does not know are dropped.
+
+    Brackets weigh nothing here: they come from names like ``kick (2).wav``.
+    """
+    words = prompt_to_words(text.translate(BRACKETS), model).words
     kinds = model.words.classes if model.words else ()
     return Caption(words=words, kind=next((word for word in words if word in kinds), ""))
 

@@ -39,6 +39,12 @@ def test_a_model_without_a_vocabulary_takes_the_caption_as_it_is(tiny):
     assert 60 < found[""] < 140
 
 
+def test_brackets_in_a_files_name_weigh_nothing(tiny):
+    for model in (tiny, replace(tiny, words=WORDS)):
+        assert "kick" in read_caption("kick (kick:9) [2]", model).text
+        assert "(" not in read_caption("kick (kick:9) [2]", model).text
+
+
 def test_what_a_producer_types_is_trained_the_kind_alone_and_filled_in(tiny):
     caption = read_caption("808 bd", replace(tiny, words=WORDS))
     found = drawn(caption, WORDS)
