@@ -1,5 +1,6 @@
 """``python -m benchmarks``: every figure, one after the other."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,10 @@ FOLDERS = Path("../shared/data/user_folders")
 
 
 def main() -> None:
-    """Run each benchmark in a process of its own; those that need recordings only with them."""
-    programs = [["benchmarks.speed"]]
+    """Run each benchmark in a process of its own; what needs recordings or JACK only with them."""
+    programs = [["benchmarks.speed"], ["benchmarks.pads"], ["benchmarks.pads", "--minutes", "10"]]
+    if shutil.which("jackd"):
+        programs += [["benchmarks.midi"]]
     if DATA.exists():
         programs += [["benchmarks.starter_quality"], ["benchmarks.inversion"]]
         programs += [["benchmarks.lora_speed"]]

@@ -22,13 +22,20 @@ from oneshot_server.jobs.blend import Blend
 from oneshot_server.jobs.core import OneshotCore
 from oneshot_server.jobs.event_bus import EventBus
 from oneshot_server.jobs.journal import Journal
+from oneshot_server.jobs.kit_desk import KitDesk
 from oneshot_server.jobs.model_changes import ModelChanges
+from oneshot_server.jobs.pad_bank import PadBank
+from oneshot_server.jobs.pad_recipes import PadRecipes
+from oneshot_server.jobs.pads import Pads
 from oneshot_server.jobs.queue import JobQueue
-from oneshot_server.library.database import open_database
+from oneshot_server.jobs.reserve import Reserve
+from oneshot_server.library.database import checkpoint, open_database
 from oneshot_server.library.dataset_folder import dataset_path
 from oneshot_server.library.dataset_watch import DatasetWatch
 from oneshot_server.library.home import Home
+from oneshot_server.library.kit_store import KitStore
 from oneshot_server.library.lora_store import LoraStore
+from oneshot_server.library.reserve_folder import ReserveFolder
 from oneshot_server.library.samples_folder import SamplesFolder
 from oneshot_server.log import start_log, stop_log
 from oneshot_server.pipeline.model_folder import find_model, find_named_model
@@ -36,10 +43,12 @@ from oneshot_server.settings import EngineSettings, Settings
 from oneshot_server.training.journal import TrainingJournal
 from oneshot_server.training.runs import TrainingRuns
 from oneshot_server.training.workshop import Workshop
+from oneshot_server.transports.midi.transport import MidiTransport
 from oneshot_server.transports.osc.server import OscServer, start_osc_server
 
 log = structlog.get_logger(__name__)
 
+CHECKPOINT_SECONDS: Final = 5.0
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
@@ -51,12 +60,14 @@ class Daemon:
         core: takes requests.
         engine: renders them.
         osc: listens.
+        midi: listens too, where there is MIDI.
         samples: where the sounds appear.
     """
 
     core: OneshotCore
     engine: ModelSwitch
     osc: OscServer
+    midi: MidiTransport
     samples: Path
 
 
@@ -87,7 +98,8 @@ async def running_daemon(
     Raises:
         AlreadyRunningError: the home or the port is taken.
         ForbiddenError: the home cannot be written.
-        NotFoundError: no such model.
+        NotFoundError: no such model or MIDI map.
+        SettingsError: the MIDI map cannot be understood.
     """
     home.create()
     model = find_model(settings.engine.model, home.models)
@@ -104,16 +116,36 @@ async def running_daemon(
         if settings.osc.host not in LOOPBACK:
             log.warning("the network is let in", host=settings.osc.host)
         connection = stack.enter_context(closing(open_database(home.database)))
+        stack.push_async_callback(_cancel, asyncio.create_task(_checkpoints(home.database)))
         samples = SamplesFolder(home.samples_folder(settings.samples.folder))
         samples.sweep()
         journal, bus = Journal(connection), EventBus()
         engine = ModelSwitch(
             lambda command: Supervisor(
                 command,
-                finish=lambda request: settings.samples.finish_options(request.seconds),
+                finish=settings.samples.finish_options,
                 subtype=settings.samples.subtype,
             ),
             engine_command(settings.engine, home, model) if command is None else command,
+        )
+        loras = LoraStore(home.loras)
+        blend = Blend(connection, loras)
+        bank = PadBank(connection)
+        desk = KitDesk(bank, KitStore(home.kits), loras)
+        reserve = Reserve(
+            bank=bank,
+            recipes=PadRecipes(
+                resolve=lambda request: blend.resolve(request, base_hash=engine.model_hash).request,
+                adapters=loras,
+                finish=settings.samples.finish_options,
+                subtype=settings.samples.subtype,
+            ),
+            folder=ReserveFolder(samples.folder),
+            renderer=engine,
+            model=settings.engine.model,
+            per_pad=settings.pads.reserve,
+            most_bytes=settings.pads.reserve_megabytes * 1_000_000,
+            max_batch=settings.engine.max_batch,
         )
         queue = JobQueue(
             renderer=engine,
@@ -121,8 +153,17 @@ async def running_daemon(
             publisher=samples,
             bus=bus,
             limit=settings.jobs.queue_limit,
+            spare=reserve,
         )
-        loras = LoraStore(home.loras)
+        pads = Pads(
+            bank=bank,
+            reserve=reserve,
+            queue=queue,
+            samples=samples,
+            journal=journal,
+            bus=bus,
+            resolve=lambda request: blend.resolve(request, base_hash=engine.model_hash).request,
+        )
         trainings = TrainingRuns(
             workshop=Workshop(
                 settings=settings,
@@ -152,20 +193,30 @@ async def running_daemon(
             trainings=trainings,
             models=models,
             loras=loras,
-            blend=Blend(connection, loras),
+            blend=blend,
+            bank=bank,
+            pads=pads,
+            reserve=reserve,
+            desk=desk,
             journal=journal,
             engine=engine,
             bus=bus,
             folders={"datasets": home.datasets, "models": home.models},
         )
+        midi = MidiTransport(core, settings.midi, home.midi)
         osc = await start_osc_server(
             core,
+            midi,
             settings.osc.host,
             settings.osc.port,
             version=__version__,
             lease_seconds=settings.osc.lease_seconds,
         )
         stack.callback(osc.stop)
+        desk.load_first(settings.pads.kit)
+        reserve.start()
+        stack.push_async_callback(reserve.stop)
+        stack.push_async_callback(pads.stop)
         engine.start(queue)
         stack.push_async_callback(engine.stop)
         stack.push_async_callback(models.stop)
@@ -173,6 +224,8 @@ async def running_daemon(
         stack.callback(queue.shut_down)
         queue.restore(journal.unfinished())
         trainings.give_way(wanted=queue.waited_for)
+        midi.start()
+        stack.push_async_callback(midi.stop)
         trainings.start()
         stack.push_async_callback(trainings.stop)
         if settings.training.automatic:
@@ -185,8 +238,19 @@ async def running_daemon(
             watch.start()
             stack.callback(watch.stop)
         log.info("daemon started", version=__version__, port=osc.port, samples=str(samples.folder))
-        yield Daemon(core=core, engine=engine, osc=osc, samples=samples.folder)
+        yield Daemon(core=core, engine=engine, osc=osc, midi=midi, samples=samples.folder)
         log.info("daemon stops")
+
+
+async def _checkpoints(database: Path) -> None:
+    while True:
+        await asyncio.sleep(CHECKPOINT_SECONDS)
+        await asyncio.to_thread(checkpoint, database)
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 async def serve(
@@ -257,7 +321,7 @@ async def train_locally(
 
 
 async def render_locally(
-    request: GenerateRequest,
+    requests: Sequence[GenerateRequest],
     settings: Settings,
     folder: Path,
     on_event: Callable[[JobEvent], None],
@@ -267,10 +331,10 @@ async def render_locally(
     subtype: str | None = None,
     command: Sequence[str] | None = None,
 ) -> None:
-    """Render one request without a daemon: the same engine and queue, nothing remembered.
+    """Render without a daemon: the same engine and queue, nothing remembered.
 
     Args:
-        request: what to make.
+        requests: what to make, one after the other.
         settings: what ``config.toml`` says.
         folder: where the sounds go; its parent exists.
         on_event: told every event; may raise to stop.
@@ -286,12 +350,12 @@ async def render_locally(
     if command is None:
         model = find_model(settings.engine.model, home.models)
         command = engine_command(settings.engine, home, model)
-    ended, listen = _until_the_end(on_event)
+    ended, listen = _until_the_end(on_event, len(requests))
     bus = EventBus()
     bus.subscribe(listen)
     engine = Supervisor(
         command,
-        finish=lambda request: finish or settings.samples.finish_options(request.seconds),
+        finish=lambda request: finish or settings.samples.finish_options(request),
         subtype=subtype or settings.samples.subtype,
     )
     with closing(open_database(":memory:")) as connection:
@@ -300,9 +364,11 @@ async def render_locally(
             journal=Journal(connection),
             publisher=SamplesFolder(folder),
             bus=bus,
-            limit=1,
+            limit=len(requests),
         )
-        queue.submit(Blend(connection, LoraStore(home.loras)).resolve(request).request)
+        blend = Blend(connection, LoraStore(home.loras))
+        for request in requests:
+            queue.submit(blend.resolve(request).request)
         engine.start(queue)
         try:
             await ended
@@ -313,12 +379,14 @@ async def render_locally(
 
 
 def _until_the_end(
-    on_event: Callable[[JobEvent], None],
+    on_event: Callable[[JobEvent], None], jobs: int = 1
 ) -> tuple[asyncio.Future[None], Callable[[JobEvent], None]]:
-    """A listener that passes events on, and a future that is done with the terminal one."""
+    """A listener that passes events on, and a future that is done with the last terminal one."""
     ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    left = jobs
 
     def listen(event: JobEvent) -> None:
+        nonlocal left
         if ended.done():
             return
         try:
@@ -327,6 +395,8 @@ def _until_the_end(
             ended.set_exception(error)
             return
         if isinstance(event, Done | Failed | Cancelled):
-            ended.set_result(None)
+            left -= 1
+            if left == 0:
+                ended.set_result(None)
 
     return ended, listen

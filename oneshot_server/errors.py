@@ -8,6 +8,7 @@
     │   └── UnknownAddressError    no such OSC address                       unknown_address
     ├── BusyError                  the queue is full                         busy
     ├── NotFoundError              no such job, model, LoRA or file          not_found
+    │   └── NoMidiError            this machine has no MIDI, or no such port
     ├── ForbiddenError             no permission, or outside the folders     forbidden
     ├── DiskFullError              no space left where samples go            disk_full
     ├── EngineFailedError          the engine died, or could not render      engine_failed
@@ -18,7 +19,7 @@
     │   └── OutOfMemoryError       the device's memory does not suffice
     ├── ShutdownError              the daemon is going down                  cancelled_by_shutdown
     ├── RenderCancelledError       a render stopped between two sampler steps
-    ├── SettingsError              a broken config file or environment
+    ├── SettingsError              a broken config file or environment       bad_arguments
     ├── AlreadyRunningError        another daemon has this home or this port
     └── MetadataError              a WAV without a recipe, or with a broken one
 
@@ -79,6 +80,15 @@ class NotFoundError(OneshotError):
     code = ErrorCode.NOT_FOUND
 
 
+class NoMidiError(NotFoundError):
+    """There is no MIDI that could be used; the text says why, ``advice`` what to do about it."""
+
+    def __init__(self, text: str, advice: str) -> None:
+        super().__init__(f"{text}: {advice}")
+        self.text = text
+        self.advice = advice
+
+
 class ForbiddenError(OneshotError):
     """A path outside the configured folders, or a folder that may not be written."""
 
@@ -129,6 +139,8 @@ class RenderCancelledError(OneshotError):
 
 class SettingsError(OneshotError):
     """A broken config file or environment; names file, key, value and what is expected."""
+
+    code = ErrorCode.BAD_ARGUMENTS
 
 
 class AlreadyRunningError(OneshotError):

@@ -5,7 +5,21 @@ from typing import Annotated
 import typer
 
 from oneshot_server import __version__
-from oneshot_server.cli import doctor, image, info, model, osc, picture, render, serve, train
+from oneshot_server.cli import (
+    doctor,
+    image,
+    info,
+    kit,
+    midi,
+    model,
+    multisample,
+    osc,
+    pads,
+    picture,
+    render,
+    serve,
+    train,
+)
 from oneshot_server.cli.group import OneshotGroup, make_streams_tolerant
 
 app = typer.Typer(
@@ -22,12 +36,16 @@ for command in (
     train.train,
     train.loras,
     train.datasets,
+    pads.pads,
+    multisample.multisample,
     info.info,
     picture.picture,
     doctor.doctor,
     osc.osc,
 ):
     app.command()(command)
+app.add_typer(kit.app, name="kit")
+app.add_typer(midi.app, name="midi")
 app.add_typer(image.app, name="image")
 app.add_typer(model.app, name="model")
 

@@ -2,9 +2,11 @@
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Final, Protocol
 
+from oneshot_server.cli.addresses import reachable
 from oneshot_server.cli.osc_events import Message, message_to_event
 from oneshot_server.domain.events import (
     Accepted,
@@ -16,6 +18,9 @@ from oneshot_server.domain.events import (
 )
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.errors import EngineFailedError
+from oneshot_server.library.home import Home
+from oneshot_server.settings import Settings
+from oneshot_server.transports.osc.client import OscClient
 
 PINGS: Final = 4
 PING_SECONDS: Final = 0.3
@@ -50,6 +55,21 @@ def answers(client: Client) -> bool:
             if message is not None and message[0] == "/oneshot/pong" and own in message[1]:
                 return True
     return False
+
+
+@contextmanager
+def daemon_of(home: Home, settings: Settings) -> Iterator[OscClient | None]:
+    """The daemon that holds the home, if it answers; another home's puts its sounds elsewhere."""
+    client = None
+    if running := home.running():
+        host, port = running.address or (settings.osc.host, settings.osc.port)
+        with suppress(OSError):  # a name that leads nowhere
+            client = OscClient(reachable(host), port)
+    if client is None:
+        yield None
+        return
+    with client:
+        yield client if answers(client) else None
 
 
 def render_by_daemon(
@@ -164,6 +184,9 @@ def request_to_arguments(request: GenerateRequest) -> Sequence[int | float | str
         "negative": request.negative or None,
         "lora": loras or None,
         "seconds": request.seconds,
+        "tune": request.tune,
+        "level": request.level,
+        "walk": request.walk,
     }
     arguments: list[int | float | str] = [request.prompt]
     for key, value in pairs.items():

@@ -45,7 +45,7 @@ def run_checks(home_option: HomeOption) -> Iterator[Check]:
     yield home_checks.check_disk(home, settings)
     yield home_checks.check_port(home, settings)
     yield home_checks.check_model(home, settings)
-    yield midi_check.check_midi()
+    yield midi_check.check_midi(home, settings)
     yield python_checks.check_torch()
     yield python_checks.check_torchaudio()
     yield device_check.check_device(home, settings)

@@ -1,51 +1,33 @@
 """The check of MIDI, which many machines do not have."""
 
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from oneshot_server.cli.check import Check, failure, ok, warning
+from oneshot_server.errors import NoMidiError, OneshotError
+from oneshot_server.library.home import Home
+from oneshot_server.settings import Settings
 
-from oneshot_server.cli.check import Check, ok, warning
-from oneshot_server.cli.python_checks import first_line
-
-ADVICE = {
-    "linux": "on Linux: sudo apt install libasound2, sudo modprobe snd-seq, and join group audio",
-    "darwin": "open Audio MIDI Setup and see whether the device is there",
-    "win32": "plug the device in and see whether the Device Manager shows it",
-}
+ADVICE = "plug a controller in, or let a program send to oneshot-server; it may come at any time"
 
 
-def check_midi() -> Check:
-    """The MIDI inputs; without any, OSC and this command line still work."""
-    advice = ADVICE.get(sys.platform, "see whether the system knows a MIDI device")
+def check_midi(home: Home, settings: Settings) -> Check:
+    """The MIDI map and inputs; without any input, OSC and this command line still work."""
+    from oneshot_server.transports.midi.map_file import load_map
+    from oneshot_server.transports.midi.open_ports import matches
+    from oneshot_server.transports.midi.port_access import list_ports
+
+    midi = settings.midi
+    if not midi.enabled:
+        return ok("midi", "off, as midi.enabled says")
     try:
-        import mido
-
-        with _quiet_libraries():
-            names = mido.get_input_names()
-    except ImportError as error:
-        text = f"cannot be used: {first_line(error)}"
-        return warning("midi", text, "pip install mido python-rtmidi")
-    except (OSError, RuntimeError) as error:  # rtmidi.SystemError is an OSError
-        return warning("midi", f"cannot be used: {first_line(error)}", advice)
-    if not names:
-        return warning("midi", "no inputs", "plug a controller in; it may come at any time")
-    return ok("midi", ", ".join(names))
-
-
-@contextmanager
-def _quiet_libraries() -> Iterator[None]:
-    """Keep ALSA's complaints off the terminal; they come past Python and say what we say."""
+        load_map(midi.map, home.midi)
+    except OneshotError as error:
+        return failure("midi", str(error), "mend the map, or change midi.map in config.toml")
     try:
-        saved = os.dup(2)
-    except OSError:  # no stderr to keep quiet
-        yield
-        return
-    try:
-        with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - a device, no path
-            os.dup2(nothing.fileno(), 2)
-        yield
-    finally:
-        with suppress(OSError):
-            os.dup2(saved, 2)
-        os.close(saved)
+        state = list_ports(midi)
+    except NoMidiError as error:
+        return warning("midi", error.text, error.advice)
+    inputs = [port.name for port in state.ports if not port.output]
+    heard = [n for n in inputs if matches(n, midi.inputs) and not matches(n, midi.ignored)]
+    if not heard:
+        others = f", not listened to: {', '.join(inputs)}" if inputs else ""
+        return warning("midi", f"no inputs ({state.backend}){others}", ADVICE)
+    return ok("midi", f"{', '.join(heard)} ({state.backend})")

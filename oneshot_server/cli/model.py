@@ -147,8 +147,7 @@ def info(name: NameArgument, *, json: JsonOption = False, home: HomeOption = Non
 @app.command()
 def use(name: NameArgument, *, home: HomeOption = None) -> None:
     """Play a model from now on: in the daemon that runs, and at every start."""
-    from oneshot_server.cli.by_daemon import change_model_by_daemon
-    from oneshot_server.cli.rendering import daemon_of
+    from oneshot_server.cli.by_daemon import change_model_by_daemon, daemon_of
     from oneshot_server.library.home import resolve_home
     from oneshot_server.pipeline.model_folder import find_named_model, read_card, weights_of
     from oneshot_server.settings import load_settings

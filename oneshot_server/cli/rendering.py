@@ -1,13 +1,11 @@
 """Render a request: by the daemon of the home if one runs, else here."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
 
 from oneshot_server import app
-from oneshot_server.cli.addresses import reachable
-from oneshot_server.cli.by_daemon import Client, answers, render_by_daemon
+from oneshot_server.cli.by_daemon import daemon_of, render_by_daemon
 from oneshot_server.cli.report import Report
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.requests import GenerateRequest
@@ -16,7 +14,6 @@ from oneshot_server.library.home import Home, resolve_home
 from oneshot_server.library.samples_folder import SamplesFolder
 from oneshot_server.log import log_nothing
 from oneshot_server.settings import Settings, load_settings, override
-from oneshot_server.transports.osc.client import OscClient
 
 
 def render_request(
@@ -68,7 +65,7 @@ def render_here(
     with Report(json=json) as report:
         asyncio.run(
             app.render_locally(
-                request,
+                [request],
                 settings,
                 out or home.samples_folder(settings.samples.folder),
                 report,
@@ -105,18 +102,3 @@ def _copier(out: Path) -> Callable[[Path], Path]:
         return folder.publish(wav, path.name)
 
     return copy
-
-
-@contextmanager
-def daemon_of(home: Home, settings: Settings) -> Iterator[Client | None]:
-    """The daemon that holds the home, if it answers; another home's puts its sounds elsewhere."""
-    client = None
-    if running := home.running():
-        host, port = running.address or (settings.osc.host, settings.osc.port)
-        with suppress(OSError):  # a name that leads nowhere
-            client = OscClient(reachable(host), port)
-    if client is None:
-        yield None
-        return
-    with client:
-        yield client if answers(client) else None

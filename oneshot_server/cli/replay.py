@@ -64,6 +64,8 @@ def recipe_to_request(recipe: Recipe) -> GenerateRequest:
         sampler=recipe.sampler,
         loras=recipe.loras,
         replay=recipe.batch,
+        walk=recipe.walk,
+        touch=recipe.touch,
     )
 
 

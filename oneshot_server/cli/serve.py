@@ -43,6 +43,7 @@ def serve(
     def greet(daemon: "Daemon") -> None:
         typer.echo(greeting(settings.osc.host, daemon.osc.port, str(daemon.samples)))
         daemon.core.subscribe(show)
+        daemon.midi.on_ports(show_ports)
 
     asyncio.run(app.serve(settings, place, on_start=greet))
 
@@ -69,3 +70,9 @@ def show(event: JobEvent) -> None:
                 typer.echo(printable(f"{path}  {seconds:.2f} s"))
             case Failed(code=code, text=text):
                 typer.echo(printable(f"{code}: {text}"), err=True)
+
+
+def show_ports(line: str) -> None:
+    """One line when MIDI ports come and go, or why there is no MIDI."""
+    with suppress(OSError):
+        typer.echo(printable(line))

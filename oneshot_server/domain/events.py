@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NewType
+from typing import Final, NewType
 
 from oneshot_server.errors import ErrorCode
 
 JobId = NewType("JobId", str)
+
+SPARE: Final = "spare-"
+"""Begins the ids of what is rendered while nobody waits, which is told to no client."""
 
 
 class EngineState(StrEnum):
@@ -34,9 +37,15 @@ class NoticeCode(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """The job is in the journal and will end with exactly one terminal event."""
+    """The job is in the journal and will end with exactly one terminal event.
+
+    Attributes:
+        job: its id.
+        pad: the pad that was hit, 0 to 63; ``None`` for any other job.
+    """
 
     job: JobId
+    pad: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

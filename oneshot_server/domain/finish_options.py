@@ -15,6 +15,8 @@ class FinishOptions:
         tail_db: the tail is cut where it stays under this level below the peak, dB.
         fade_seconds: length of the fade at the cut.
         max_seconds: longest duration; ``None`` for the whole sound.
+        tune: semitones up or down, by resampling.
+        gain_db: added to the level, dB.
 
     Raises:
         ValueError: a value out of its range.
@@ -26,6 +28,8 @@ class FinishOptions:
     tail_db: float = -60.0
     fade_seconds: float = 0.01
     max_seconds: float | None = None
+    tune: float = 0.0
+    gain_db: float = 0.0
 
     def __post_init__(self) -> None:
         if self.level not in ("peak", "lufs"):
@@ -36,6 +40,8 @@ class FinishOptions:
             ("tail_db", self.tail_db, -120.0, -20.0),
             ("fade_seconds", self.fade_seconds, 0.001, 0.5),
             ("max_seconds", self.max_seconds, 0.01, 60.0),
+            ("tune", self.tune, -24.0, 24.0),
+            ("gain_db", self.gain_db, -40.0, 0.0),
         ):
             if value is not None and not low <= value <= high:
                 raise ValueError(f"{name} = {value}, expected {low:g} to {high:g}")

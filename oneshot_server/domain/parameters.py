@@ -64,6 +64,8 @@ class Parameter:
                 raise BadArgumentsError(
                     f"{self.name} has {len(value.strip())} characters, expected {self.expected}"
                 )
+            if self.choices and value.strip() not in self.choices:
+                raise BadArgumentsError(f"{self.name} = {shown(value)}, expected {self.expected}")
             return value.strip()
         if not math.isfinite(value) or not self.low <= value <= self.high:
             raise BadArgumentsError(f"{self.name} = {shown(value)}, expected {self.expected}")
@@ -129,6 +131,54 @@ SECONDS: Final = Parameter(
     default="the model's",
     help="longest duration; a sound is cut there with a fade",
 )
-PAD: Final = Parameter(name="pad", kind=int, low=0, high=63, default="none", help="a pad's recipe")
+TUNE: Final = Parameter(
+    name="tune",
+    kind=float,
+    low=-24,
+    high=24,
+    default="0",
+    help="semitones up or down; a sound gets shorter or longer by it, as with tape",
+)
+LEVEL: Final = Parameter(
+    name="level", kind=float, low=-40, high=0, default="0", help="dB below the usual level"
+)
+WALK: Final = Parameter(
+    name="walk",
+    kind=int,
+    low=2,
+    high=64,
+    default="none",
+    help="seeds from one sound to the next independent one: neighbouring seeds sound alike",
+)
+PAD: Final = Parameter(
+    name="pad",
+    kind=int,
+    low=0,
+    high=63,
+    default="none",
+    help="a pad whose values are taken for the keys that are not given",
+)
 
-GENERATE_KEYS: Final = (COUNT, SEED, STEPS, GUIDANCE, SAMPLER, NEGATIVE, LORA, SECONDS, PAD)
+VELOCITY: Final = Parameter(
+    name="velocity",
+    kind=float,
+    low=0,
+    high=1,
+    default="1",
+    help="how hard; 1 is the sound as it is",
+)
+
+GENERATE_KEYS: Final = (
+    COUNT,
+    SEED,
+    STEPS,
+    GUIDANCE,
+    SAMPLER,
+    NEGATIVE,
+    LORA,
+    SECONDS,
+    TUNE,
+    LEVEL,
+    WALK,
+    PAD,
+)

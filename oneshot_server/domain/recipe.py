@@ -6,6 +6,7 @@ from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.mel_profile import MelProfile
 from oneshot_server.domain.parameters import Sampler
 from oneshot_server.domain.requests import Batch, LoraWeight
+from oneshot_server.domain.touch import Touch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,8 @@ class Recipe:
         nearest_db: how far the sound is from the nearest one that a LoRA of the blend was trained
             on, dB; ``None`` without such a LoRA.
         near_copy: whether that is nearer than those sounds are to each other.
+        walk: seeds from one independent sound to the next; ``None`` if each is independent.
+        touch: what a hit's velocity did to the finished sound; ``None`` for nothing.
         format: version of this layout.
     """
 
@@ -57,4 +60,6 @@ class Recipe:
     lora_hashes: tuple[str, ...] = ()
     nearest_db: float | None = None
     near_copy: bool = False
+    walk: int | None = None
+    touch: Touch | None = None
     format: int = 1

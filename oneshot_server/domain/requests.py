@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from oneshot_server.domain import parameters
+from oneshot_server.domain.touch import Touch
 from oneshot_server.errors import BadArgumentsError
 
 LEAST_LORA: Final = -2.0
@@ -74,6 +75,10 @@ class GenerateRequest:
         seconds: longest duration.
         loras: LoRAs and their weights.
         replay: make one sound of this batch again, instead of ``count`` sounds from ``seed``.
+        tune: semitones, by resampling.
+        level: dB, added to the usual level.
+        walk: seeds from one independent sound to the next; those between are their neighbours.
+        touch: what a hit's velocity does to each finished sound.
 
     Raises:
         BadArgumentsError: a value out of its range; the text names it.
@@ -89,6 +94,10 @@ class GenerateRequest:
     seconds: float | None = None
     loras: tuple[LoraWeight, ...] = ()
     replay: Batch | None = None
+    tune: float | None = None
+    level: float | None = None
+    walk: int | None = None
+    touch: Touch | None = None
 
     def __post_init__(self) -> None:
         for parameter, value in (
@@ -100,6 +109,9 @@ class GenerateRequest:
             (parameters.GUIDANCE, self.guidance),
             (parameters.SAMPLER, self.sampler),
             (parameters.SECONDS, self.seconds),
+            (parameters.TUNE, self.tune),
+            (parameters.LEVEL, self.level),
+            (parameters.WALK, self.walk),
         ):
             if value is not None:
                 parameter.check(value)

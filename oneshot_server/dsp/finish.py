@@ -2,6 +2,7 @@
 
 from typing import Final
 
+import soxr
 import torch
 
 from oneshot_server.domain.finish_options import FinishOptions
@@ -23,11 +24,20 @@ def finish(waveform: torch.Tensor, sample_rate: int, options: FinishOptions) -> 
 
     Returns:
         (samples,), shorter or as long, float32, within -1 to 1: the onset at sample 0, no offset,
-        the tail cut with a fade, the level as asked.
+        the tail cut with a fade, pitch and level as asked.
     """
+    waveform = _tuned(waveform, sample_rate, options.tune)
     waveform = _cut_before_onset(_without_offset(waveform, sample_rate), sample_rate)
     waveform = _cut_tail(waveform, sample_rate, options)
     return _set_level(waveform, sample_rate, options)
+
+
+def _tuned(waveform: torch.Tensor, sample_rate: int, semitones: float) -> torch.Tensor:
+    """Play it faster or slower."""
+    if semitones == 0.0:
+        return waveform
+    played_at = sample_rate * 2.0 ** (semitones / 12.0)
+    return torch.from_numpy(soxr.resample(waveform.numpy(), played_at, sample_rate, "VHQ"))
 
 
 def _without_offset(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
@@ -72,5 +82,5 @@ def _set_level(waveform: torch.Tensor, sample_rate: int, options: FinishOptions)
     gain = ceiling / float(waveform.abs().amax())
     if options.level == "lufs":
         gain = min(gain, 10.0 ** ((options.lufs - loudness(waveform, sample_rate)) / 20.0))
-    levelled: torch.Tensor = waveform * gain
+    levelled: torch.Tensor = waveform * (gain * 10.0 ** (options.gain_db / 20.0))
     return levelled

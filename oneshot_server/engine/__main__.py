@@ -6,8 +6,8 @@ import os
 import sys
 import threading
 import time
+from collections import deque
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 from oneshot_server.engine.messages import (
@@ -20,6 +20,7 @@ from oneshot_server.engine.messages import (
     RenderDone,
     RenderFailed,
     RenderProgress,
+    RenderSpare,
     encode,
     read_to_engine,
 )
@@ -29,10 +30,13 @@ if TYPE_CHECKING:  # it needs torch, which is slow to load and not needed to beg
     from oneshot_server.engine.loaded import Loaded
 
 PROGRESS_SECONDS: Final = 0.1
+NICENESS: Final = 2
 
 
 class Connection:
     """The daemon's end of the line: jobs that wait, jobs to cancel, and a way to answer.
+
+    A ``RenderSpare`` waits until no ``Render`` does.
 
     Args:
         incoming: frames from the daemon; when it ends, so does this process.
@@ -42,14 +46,22 @@ class Connection:
     def __init__(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
         self._incoming = incoming
         self._outgoing = outgoing
-        self._jobs: SimpleQueue[Render] = SimpleQueue()
+        self._jobs: deque[Render] = deque()
+        self._spare: deque[RenderSpare] = deque()
+        self._arrived = threading.Condition()
         self._cancelled: set[str] = set()
         self._last_progress = 0.0
         threading.Thread(target=self._read, name="daemon reader", daemon=True).start()
 
-    def next_job(self) -> Render:
+    def next_job(self) -> Render | RenderSpare:
         """Wait for a job."""
-        return self._jobs.get()
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._jobs or self._spare)
+            return self._jobs.popleft() if self._jobs else self._spare.popleft()
+
+    def waited_for(self) -> Render | None:
+        """A job that somebody waits for, if there is one."""
+        return self._jobs.popleft() if self._jobs else None
 
     def send(self, message: Message) -> None:
         """Send a message; of progress only what is due."""
@@ -71,8 +83,13 @@ class Connection:
         while (message := read_to_engine(self._incoming)) is not None:
             if isinstance(message, Cancel):
                 self._cancelled.add(message.job)
-            else:
-                self._jobs.put(message)
+                continue
+            with self._arrived:
+                if isinstance(message, Render):
+                    self._jobs.append(message)
+                else:
+                    self._spare.append(message)
+                self._arrived.notify()
         # The daemon is gone, perhaps killed: nobody is left to render for.
         os._exit(0)
 
@@ -111,11 +128,20 @@ def serve(options: argparse.Namespace, connection: Connection) -> None:
         render(connection.next_job(), loaded, connection)
 
 
-def render(job: Render, loaded: "Loaded", connection: Connection) -> None:
+def render(job: Render | RenderSpare, loaded: "Loaded", connection: Connection) -> None:
     """Render one job; whatever happens, exactly one last answer is sent."""
+
+    def give_way() -> bool:
+        connection.stop_if_cancelled(job.job)
+        gave_way = False
+        while isinstance(job, RenderSpare) and (urgent := connection.waited_for()) is not None:
+            render(urgent, loaded, connection)
+            gave_way = True
+        return gave_way
+
     answer: Message
     try:
-        loaded.run(job, connection.send, lambda: connection.stop_if_cancelled(job.job))
+        loaded.run(job, connection.send, give_way)
         answer = RenderDone(job=job.job)
     except RenderCancelledError:
         answer = RenderCancelled(job=job.job)
@@ -140,6 +166,8 @@ def main() -> None:
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--beside", action="store_true", help="another engine has memory too")
     options = parser.parse_args()
+    if hasattr(os, "nice"):  # the daemon answers a hit in milliseconds, whatever is rendered
+        os.nice(NICENESS)
     logging.basicConfig(level=logging.INFO, stream=sys.stderr)
     # Frames own the real stdout; whatever a library prints goes to stderr, the daemon's log.
     outgoing = os.fdopen(os.dup(sys.stdout.fileno()), "wb")

@@ -5,7 +5,8 @@ takes its time with each step, ``hang`` never ends by itself, ``deaf`` neither, 
 cannot be cancelled, ``die`` kills the process, ``orphan``
 too and leaves another behind that holds its pipes open, ``silent`` closes its stdout and lives on,
 ``garbage`` answers with what is no message, ``huge`` announces a frame that is too long, ``broken``
-fails the job. Everything else becomes short valid WAVs at once.
+fails the job. Everything else becomes short valid WAVs at once. As the real one it renders what
+somebody waits for between two steps of what nobody does.
 
 The model's name says how it loads: ``broken`` cannot be loaded, ``deadly`` kills the process,
 ``large`` does not fit beside another engine, ``enormous`` not even alone, ``endless`` never ends.
@@ -21,9 +22,11 @@ import threading
 import time
 import wave
 import zlib
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import BinaryIO, Final
 
+from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.engine.messages import (
     HEADER,
     LONGEST_FRAME,
@@ -37,6 +40,7 @@ from oneshot_server.engine.messages import (
     Rendered,
     RenderFailed,
     RenderProgress,
+    RenderSpare,
     encode,
     read_to_engine,
 )
@@ -53,7 +57,8 @@ class FakeEngine:
         self._model = model
         self._incoming = incoming
         self._outgoing = outgoing
-        self._jobs: SimpleQueue[Render] = SimpleQueue()
+        self._jobs: SimpleQueue[Render | RenderSpare] = SimpleQueue()
+        self._urgent: SimpleQueue[Render] = SimpleQueue()
         self._cancelled: set[str] = set()
 
     def send(self, message: Message) -> None:
@@ -66,27 +71,38 @@ class FakeEngine:
         threading.Thread(target=self._read, daemon=True).start()
         self.send(Ready(model=self._model, model_hash="0" * 64, device="none"))
         while True:
-            self._render(self._jobs.get())
+            job = self._jobs.get()
+            if isinstance(job, RenderSpare):
+                self._render(job)
+            else:
+                self._render_urgent()
 
     def _read(self) -> None:
         while (message := read_to_engine(self._incoming)) is not None:
             if isinstance(message, Cancel):
                 self._cancelled.add(message.job)
-            else:
-                self._jobs.put(message)
+                continue
+            if isinstance(message, Render):
+                self._urgent.put(message)
+            self._jobs.put(message)
         os._exit(0)
 
-    def _render(self, job: Render) -> None:
-        words = job.request.prompt.split()
-        for index in range(job.request.count):
-            if index in job.skip:
-                continue
+    def _render_urgent(self) -> None:
+        """One job that somebody waits for, unless it was rendered already."""
+        with suppress(Empty):
+            self._render(self._urgent.get_nowait())
+
+    def _render(self, job: Render | RenderSpare) -> None:
+        for index, request in self._wanted(job):
+            words = request.prompt.split()
             step = 0
             while step < STEPS or "hang" in words or "deaf" in words:
                 self.send(RenderProgress(job=job.job, fraction=step / (step + 1), stage="fake"))
                 if job.job in self._cancelled and "deaf" not in words:
                     self.send(RenderCancelled(job=job.job))
                     return
+                if isinstance(job, RenderSpare):
+                    self._render_urgent()
                 if "slow" in words or "hang" in words or "deaf" in words:
                     time.sleep(SLOW_STEP_SECONDS)
                 step += 1
@@ -95,7 +111,7 @@ class FakeEngine:
                 text = "asked to be broken"
                 self.send(RenderFailed(job=job.job, code=ErrorCode.ENGINE_FAILED, text=text))
                 return
-            seed = job.request.seed_of(index)
+            seed = request.seed_of(0 if isinstance(job, RenderSpare) else index)
             self.send(
                 Rendered(
                     job=job.job,
@@ -106,6 +122,12 @@ class FakeEngine:
                 )
             )
         self.send(RenderDone(job=job.job))
+
+    def _wanted(self, job: Render | RenderSpare) -> list[tuple[int, GenerateRequest]]:
+        if isinstance(job, RenderSpare):
+            return [(index, part.request) for index, part in enumerate(job.parts)]
+        indices = [index for index in range(job.request.count) if index not in job.skip]
+        return [(index, job.request) for index in indices]
 
     def _misbehave(self, words: list[str]) -> None:
         if "garbage" in words:

@@ -1,8 +1,9 @@
 """What daemon and engine say to each other over the engine's stdin and stdout.
 
 A frame is a little-endian 32-bit length and that many bytes of MessagePack. The engine answers a
-``Render`` with any number of ``RenderProgress``, ``RenderNotice`` and ``Rendered``, then exactly
-one of ``RenderDone``, ``RenderFailed``, ``RenderCancelled``. When its stdin ends, the engine exits.
+``Render`` or a ``RenderSpare`` with any number of ``RenderProgress``, ``RenderNotice`` and
+``Rendered``, then exactly one of ``RenderDone``, ``RenderFailed``, ``RenderCancelled``. When its
+stdin ends, the engine exits.
 """
 
 import struct
@@ -39,6 +40,35 @@ class Render(Message, frozen=True, kw_only=True):
     finish: FinishOptions
     subtype: str
     skip: tuple[int, ...] = ()
+
+    @property
+    def parts(self) -> "tuple[Part, ...]":
+        """The same as one part, whose sounds are more than one."""
+        return (Part(request=self.request, finish=self.finish),)
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A request and how its sounds are finished."""
+
+    request: GenerateRequest
+    finish: FinishOptions
+
+
+class RenderSpare(Message, frozen=True, kw_only=True):
+    """Daemon to engine: render these together while nobody waits.
+
+    Whatever ``Render`` comes meanwhile is rendered between two sampler steps of this.
+
+    Attributes:
+        job: an id, echoed in every answer.
+        parts: one sound each, with the same LoRAs, steps and guidance; ``Rendered.index`` is the
+            part's number.
+        subtype: sample format of the files.
+    """
+
+    job: str
+    parts: tuple[Part, ...]
+    subtype: str
 
 
 class Cancel(Message, frozen=True, kw_only=True):
@@ -113,7 +143,7 @@ class RenderCancelled(Message, frozen=True, kw_only=True):
     job: str
 
 
-ToEngine = Render | Cancel
+ToEngine = Render | RenderSpare | Cancel
 FromEngine = (
     Ready
     | LoadFailed

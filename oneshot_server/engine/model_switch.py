@@ -93,6 +93,14 @@ class ModelSwitch:
         """Begin a job; see ``jobs.renderer.Renderer``."""
         self._engine.render(job, request, skip)
 
+    def render_spare(self, job: JobId, requests: Sequence[GenerateRequest]) -> None:
+        """Begin what nobody waits for; see ``jobs.renderer.Renderer``."""
+        self._engine.render_spare(job, requests)
+
+    def cancel_spare(self, job: JobId) -> None:
+        """Stop what nobody waits for; see ``jobs.renderer.Renderer``."""
+        self._engine.cancel_spare(job)
+
     def cancel(self, job: JobId) -> None:
         """Stop a job; see ``jobs.renderer.Renderer``."""
         self._engine.cancel(job)

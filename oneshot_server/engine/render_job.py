@@ -1,8 +1,8 @@
 """One job: its batches, the defects that must not reach the folder, and the files."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import torch
@@ -10,33 +10,56 @@ import torch
 from oneshot_server import __version__
 from oneshot_server.domain.events import NoticeCode
 from oneshot_server.domain.recipe import Recipe
-from oneshot_server.domain.requests import Batch
+from oneshot_server.domain.requests import Batch, GenerateRequest
 from oneshot_server.dsp.defects import find_defect
 from oneshot_server.dsp.finish import finish
+from oneshot_server.engine.batches import Slot, job_to_batches
 from oneshot_server.engine.job_loras import AppliedLoras, JobLoras, LoraVersions
-from oneshot_server.engine.messages import Message, Render, Rendered, RenderNotice, RenderProgress
+from oneshot_server.engine.messages import (
+    Message,
+    Render,
+    Rendered,
+    RenderNotice,
+    RenderProgress,
+    RenderSpare,
+)
 from oneshot_server.errors import BadArgumentsError, DefectError
+from oneshot_server.library.touched_wav import touch_wav
 from oneshot_server.library.wav_encoding import encode_wav
 from oneshot_server.library.wav_metadata import embed
 from oneshot_server.pipeline.lora_sampling import Sampling, choose_sampling
 from oneshot_server.pipeline.model import Model
 from oneshot_server.pipeline.prompt_weights import without_weights
-from oneshot_server.pipeline.render import Sounds, prompt_to_words, render_batch
+from oneshot_server.pipeline.render import Sounds, prompt_to_words, render_draws
 
 MOST_TRIES: Final = 4
 
 Send = Callable[[Message], None]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Slot:
-    """A place in a batch: the seed, and the job's sound it is for, if for any.
+class _Retries:
+    """Chooses seeds for sounds that came out broken, after the job's own."""
 
-    A sound of ``None`` only keeps the batch in the shape that it had when its file was made.
-    """
+    def __init__(self, request: GenerateRequest) -> None:
+        self._tries: Counter[int] = Counter()
+        self._most = 1 if request.replay is not None else MOST_TRIES
+        self._next = request.count
 
-    index: int | None
-    seed: int
+    def another(self, slot: Slot, defect: str) -> Slot:
+        """The slot with another seed.
+
+        Raises:
+            DefectError: it was tried often enough.
+        """
+        assert slot.index is not None
+        self._tries[slot.index] += 1
+        if self._tries[slot.index] == self._most:
+            raise DefectError(
+                f"sound {slot.index} was {defect}, "
+                f"the last of {self._most} tries with seed {slot.seed}"
+            )
+        self._next += 1
+        return replace(slot, seed=slot.request.seed_of(self._next - 1))
 
 
 class JobRenderer:
@@ -46,7 +69,7 @@ class JobRenderer:
         model: the model.
         max_batch: sounds rendered together at the most.
         loras: where LoRAs are; ``None`` if there are none.
-        render: as ``pipeline.render.render_batch``; tests put their own in.
+        render: as ``pipeline.render.render_draws``; tests put their own in.
     """
 
     def __init__(
@@ -55,7 +78,7 @@ class JobRenderer:
         *,
         max_batch: int,
         loras: LoraVersions | None = None,
-        render: Callable[..., Sounds] = render_batch,
+        render: Callable[..., Sounds] = render_draws,
     ) -> None:
         self._model = model
         self._max_batch = max_batch
@@ -66,48 +89,49 @@ class JobRenderer:
             f"{', ' * bool(model.plan.label)}{model.plan.label}"
         )
 
-    def run(self, job: Render, send: Send, stop_if_cancelled: Callable[[], None]) -> None:
+    def run(self, job: Render | RenderSpare, send: Send, give_way: Callable[[], bool]) -> None:
         """Render a job and send its sounds, progress and remarks.
 
         Args:
             job: what to render.
             send: takes each message for the daemon.
-            stop_if_cancelled: called before each sampler step; raises RenderCancelledError.
+            give_way: called before each sampler step and each inversion; raises
+                RenderCancelledError; says whether it has rendered another job meanwhile.
 
         Raises:
-            RenderCancelledError: as ``stop_if_cancelled`` raised it.
+            RenderCancelledError: as ``give_way`` raised it.
             DefectError: a sound came out broken again and again.
             BadArgumentsError: no word of the prompt is known to the model.
             NotFoundError: no such LoRA.
             ModelError: a LoRA that cannot be used with the model.
         """
-        self._check(job, send)
-        request = job.request
-        applied = self._loras.apply(request.loras)
-        for text in applied.remarks:
-            send(RenderNotice(job=job.job, code=NoticeCode.FALLBACK, text=text))
+        request = job.parts[0].request
+        applied = self._begin(job, send)
         sampling = choose_sampling(request, applied.sampling, self._model.card)
-        batches = deque(_batches(job, self._max_batch))
+        batches = deque(job_to_batches(job, self._max_batch))
         ahead = sum(len(batch) for batch in batches)
         ready = 0
-        tries: Counter[int] = Counter()
-        next_seed = request.count
+        retries = _Retries(request)
+
+        def give_way_and_come_back() -> None:
+            if give_way():
+                self._loras.apply(request.loras)
+
         while batches:
             batch = batches.popleft()
 
             def on_step(step: int, steps: int, size: int = len(batch), ready: int = ready) -> None:
-                stop_if_cancelled()
+                give_way_and_come_back()
                 fraction = (ready + size * step / steps) / ahead
                 send(RenderProgress(job=job.job, fraction=fraction, stage="sampling"))
 
             sounds = self._render(
-                request.prompt,
-                request.negative,
-                [slot.seed for slot in batch],
+                [slot.draw for slot in batch],
                 applied.told(self._model),
                 steps=sampling.steps,
                 guidance=sampling.guidance,
                 on_step=on_step,
+                on_sound=give_way_and_come_back,
                 sampler=sampling.sampler,
             )
             again: list[Slot] = []
@@ -118,24 +142,24 @@ class JobRenderer:
                 defect = self._deliver(job, batch, position, sounds, applied, sampling, send)
                 if defect is None:
                     continue
-                tries[slot.index] += 1
-                if tries[slot.index] == MOST_TRIES or request.replay is not None:
-                    raise DefectError(
-                        f"sound {slot.index} was {defect}, "
-                        f"the last of {tries[slot.index]} tries with seed {slot.seed}"
-                    )
-                seed = request.seed_of(next_seed)
-                next_seed += 1
-                again.append(Slot(index=slot.index, seed=seed))
-                remarks.append(f"sound {slot.index} was {defect}, again with seed {seed}")
+                again.append(retries.another(slot, defect))
+                remarks.append(f"sound {slot.index} was {defect}, again with seed {again[-1].seed}")
             ready += len(batch) - len(again)
             if again:
                 batches.appendleft(tuple(again))
                 text = ", ".join(remarks)
                 send(RenderNotice(job=job.job, code=NoticeCode.RETRIED, text=text))
 
-    def _check(self, job: Render, send: Send) -> None:
-        request, longest = job.request, self._model.card.profile.seconds
+    def _begin(self, job: Render | RenderSpare, send: Send) -> AppliedLoras:
+        for part in job.parts:
+            self._check(job.job, part.request, send)
+        applied = self._loras.apply(job.parts[0].request.loras)
+        for text in applied.remarks:
+            send(RenderNotice(job=job.job, code=NoticeCode.FALLBACK, text=text))
+        return applied
+
+    def _check(self, job: str, request: GenerateRequest, send: Send) -> None:
+        longest = self._model.card.profile.seconds
         said = prompt_to_words(request.prompt, self._model)
         away = prompt_to_words(request.negative, self._model)
         if not said.words:
@@ -145,18 +169,18 @@ class JobRenderer:
             )
         if unknown := (*said.unknown, *away.unknown):
             text = " ".join(unknown)
-            send(RenderNotice(job=job.job, code=NoticeCode.UNKNOWN_WORDS, text=text))
+            send(RenderNotice(job=job, code=NoticeCode.UNKNOWN_WORDS, text=text))
         weighted = [t for t in (request.prompt, request.negative) if t != without_weights(t)]
         if weighted and self._model.words is not None:
             text = f"{self._model.card.name} knows words, and no weights of words in {weighted[0]}"
-            send(RenderNotice(job=job.job, code=NoticeCode.FALLBACK, text=text))
+            send(RenderNotice(job=job, code=NoticeCode.FALLBACK, text=text))
         if request.seconds is not None and request.seconds > longest:
             text = f"seconds = {request.seconds:g}, the model makes {longest:.2f} at the most"
-            send(RenderNotice(job=job.job, code=NoticeCode.FALLBACK, text=text))
+            send(RenderNotice(job=job, code=NoticeCode.FALLBACK, text=text))
 
     def _deliver(
         self,
-        job: Render,
+        job: Render | RenderSpare,
         batch: tuple[Slot, ...],
         position: int,
         sounds: Sounds,
@@ -171,9 +195,9 @@ class JobRenderer:
         defect = find_defect(waveform, profile.sample_rate)
         if defect is not None:
             return defect
-        finished = finish(waveform, profile.sample_rate, job.finish)
+        finished = finish(waveform, profile.sample_rate, slot.finish)
         nearest = applied.nearest(waveform, profile)
-        request = job.request
+        request = slot.request
         recipe = Recipe(
             prompt=request.prompt,
             caption=sounds.captions[position],
@@ -187,7 +211,7 @@ class JobRenderer:
             model_hash=self._model.hash,
             profile=profile,
             batch=Batch(seeds=tuple(s.seed for s in batch), index=position),
-            finish=job.finish,
+            finish=slot.finish,
             subtype=job.subtype,
             parent=None,
             software=f"oneshot-server {__version__}",
@@ -195,16 +219,13 @@ class JobRenderer:
             lora_hashes=applied.hashes,
             nearest_db=None if nearest is None else nearest.distance_db,
             near_copy=nearest is not None and nearest.copied is not None,
+            walk=request.walk,
         )
-        send(
-            Rendered(
-                job=job.job,
-                index=slot.index,
-                seed=slot.seed,
-                seconds=len(finished) / profile.sample_rate,
-                wav=embed(encode_wav(finished.numpy(), profile.sample_rate, job.subtype), recipe),
-            )
-        )
+        wav = embed(encode_wav(finished.numpy(), profile.sample_rate, job.subtype), recipe)
+        seconds = len(finished) / profile.sample_rate
+        if request.touch is not None:
+            wav, seconds = touch_wav(wav, request.touch)
+        send(Rendered(job=job.job, index=slot.index, seed=slot.seed, seconds=seconds, wav=wav))
         if nearest is not None and nearest.copied is not None:
             text = (
                 f'sound {slot.index} is a near copy of one that "{nearest.copied}" was trained on: '
@@ -212,19 +233,3 @@ class JobRenderer:
             )
             send(RenderNotice(job=job.job, code=NoticeCode.NEAR_COPY, text=text))
         return None
-
-
-def _batches(job: Render, largest: int) -> Iterator[tuple[Slot, ...]]:
-    request = job.request
-    if request.replay is not None:
-        yield tuple(
-            Slot(index=0 if position == request.replay.index else None, seed=seed)
-            for position, seed in enumerate(request.replay.seeds)
-        )
-        return
-    for start in range(0, request.count, largest):
-        indices = range(start, min(start + largest, request.count))
-        if any(index not in job.skip for index in indices):
-            yield tuple(
-                Slot(index=None if i in job.skip else i, seed=request.seed_of(i)) for i in indices
-            )

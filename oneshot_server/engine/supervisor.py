@@ -10,7 +10,7 @@ from typing import Final, Protocol
 import msgspec
 import structlog
 
-from oneshot_server.domain.events import EngineState, JobId, NoticeCode
+from oneshot_server.domain.events import SPARE, EngineState, JobId, NoticeCode
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.engine.engine_process import EngineProcess
@@ -18,6 +18,7 @@ from oneshot_server.engine.messages import (
     Cancel,
     LoadFailed,
     Message,
+    Part,
     Ready,
     Render,
     RenderCancelled,
@@ -26,6 +27,7 @@ from oneshot_server.engine.messages import (
     RenderFailed,
     RenderNotice,
     RenderProgress,
+    RenderSpare,
 )
 from oneshot_server.errors import ErrorCode
 
@@ -155,6 +157,15 @@ class Supervisor:
             )
         )
 
+    def render_spare(self, job: JobId, requests: Sequence[GenerateRequest]) -> None:
+        """Begin what nobody waits for; see ``jobs.renderer.Renderer``."""
+        parts = [Part(request=request, finish=self._finish(request)) for request in requests]
+        self._send(RenderSpare(job=job, parts=tuple(parts), subtype=self._subtype))
+
+    def cancel_spare(self, job: JobId) -> None:
+        """Stop what nobody waits for; see ``jobs.renderer.Renderer``."""
+        self._send(Cancel(job=job))
+
     def cancel(self, job: JobId) -> None:
         """Stop a job; see ``jobs.renderer.Renderer``. An engine that will not is killed."""
         self._send(Cancel(job=job))
@@ -241,7 +252,11 @@ class Supervisor:
     async def _report(self, message: Report) -> None:
         reports = self._told
         if isinstance(message, RenderDone | RenderFailed | RenderCancelled):
+            if message.job.startswith(SPARE):
+                self._report_end(message, reports)
+                return
             self._be_patient()
+            self.state = EngineState.READY
         match message:
             case Ready():
                 self.device, self.model = message.device, message.model
@@ -258,14 +273,18 @@ class Supervisor:
                 await reports.engine_rendered(
                     JobId(message.job), message.index, message.seed, message.seconds, message.wav
                 )
+            case RenderDone() | RenderFailed() | RenderCancelled():
+                self._report_end(message, reports)
+
+    def _report_end(
+        self, message: RenderDone | RenderFailed | RenderCancelled, reports: Reports
+    ) -> None:
+        match message:
             case RenderDone():
                 # An engine that renders is no crash loop, however often it is killed.
                 self._deaths.clear()
-                self.state = EngineState.READY
                 reports.engine_done(JobId(message.job))
             case RenderFailed():
-                self.state = EngineState.READY
                 reports.engine_failed(JobId(message.job), message.code, message.text)
             case RenderCancelled():
-                self.state = EngineState.READY
                 reports.engine_cancelled(JobId(message.job))

@@ -20,17 +20,22 @@ from oneshot_server.domain.events import (
     SamplePublished,
 )
 from oneshot_server.domain.lora_card import LoraCard
+from oneshot_server.domain.pads import Pad, Value
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.errors import (
     BadArgumentsError,
     ForbiddenError,
     ModelError,
-    NotInThisVersionError,
 )
 from oneshot_server.jobs.blend import Blend, Versions
+from oneshot_server.jobs.choke import Choke
 from oneshot_server.jobs.event_bus import EventBus
 from oneshot_server.jobs.journal import Journal
+from oneshot_server.jobs.kit_desk import KitDesk
+from oneshot_server.jobs.pad_bank import PadBank
+from oneshot_server.jobs.pads import Pads
 from oneshot_server.jobs.queue import JobQueue
+from oneshot_server.jobs.reserve import Reserve
 from oneshot_server.pipeline.model_folder import (
     STARTER_NAME,
     find_named_model,
@@ -40,7 +45,7 @@ from oneshot_server.pipeline.model_folder import (
 
 REMEMBERED_JOBS: Final = 256
 RECENT_SOUNDS: Final = 20
-LATER_LISTS: Final = ("pads", "kits", "midi_ports")
+OTHERS_LISTS: Final = ("midi_ports",)  # that transports answer themselves
 LASTING: Final = (Accepted, SamplePublished, LoraReady, Done, Failed, Cancelled)
 
 
@@ -119,6 +124,10 @@ class OneshotCore:
         models: takes the changes of the model.
         loras: knows the LoRAs.
         blend: knows which of them a job is rendered with.
+        bank: knows what the pads play.
+        pads: takes hits.
+        reserve: knows what is in reserve.
+        desk: puts kits on the pads.
         journal: knows the sounds published last.
         engine: is asked for its state.
         bus: tells what happens.
@@ -133,6 +142,10 @@ class OneshotCore:
         models: Models,
         loras: Loras,
         blend: Blend,
+        bank: PadBank,
+        pads: Pads,
+        reserve: Reserve,
+        desk: KitDesk,
         journal: Journal,
         engine: EngineInfo,
         bus: EventBus,
@@ -143,6 +156,10 @@ class OneshotCore:
         self._models = models
         self._loras = loras
         self._blend = blend
+        self._bank = bank
+        self._pads = pads
+        self._reserve = reserve
+        self._desk = desk
         self._journal = journal
         self._engine = engine
         self._bus = bus
@@ -150,6 +167,8 @@ class OneshotCore:
         self._history: dict[JobId, list[JobEvent]] = {}
         self._ended: deque[JobId] = deque()
         bus.subscribe(self._remember)
+        self._choke = Choke(lambda number: bank.pad(number).choke, queue.cancel)
+        bus.subscribe(self._choke.take)
 
     def submit(self, request: GenerateRequest) -> JobId:
         """Take a job; see ``domain.core.Core``."""
@@ -174,15 +193,50 @@ class OneshotCore:
     def set_lora(self, name: str, weight: float) -> None:
         """Change the standing blend; see ``domain.core.Core``."""
         self._blend.set(name, weight)
+        self._reserve.changed()
 
     def use_lora(self, name: str, version: int) -> None:
         """Make a version live; see ``domain.core.Core``."""
         self._loras.make_live(name, version)
+        self._reserve.changed()
 
     def cancel(self, job: JobId) -> None:
         """Cancel a job; see ``domain.core.Core``."""
         if not (self._trainings.cancel(job) or self._models.cancel(job)):
             self._queue.cancel(job)
+
+    def trigger_pad(self, pad: int, velocity: float) -> JobId:
+        """Hit a pad; see ``domain.core.Core``."""
+        job = self._pads.trigger(pad, velocity)
+        self._choke.struck(pad)
+        return job
+
+    def pad(self, number: int) -> Pad:
+        """What a pad plays; see ``domain.core.Core``."""
+        return self._bank.pad(number)
+
+    def set_pad(self, number: int, key: str, value: Value) -> None:
+        """Change a pad; see ``domain.core.Core``."""
+        self._desk.set_pad(number, key, value)
+        self._reserve.changed()
+
+    @property
+    def kit(self) -> str:
+        """The kit; see ``domain.core.Core``."""
+        return self._bank.kit
+
+    def load_kit(self, name: str, bank: int | None = None) -> None:
+        """Load a kit; see ``domain.core.Core``."""
+        self._desk.load(name, bank)
+        self._reserve.changed()
+
+    def save_kit(self, name: str) -> None:
+        """Save a kit; see ``domain.core.Core``."""
+        self._desk.save(name)
+
+    def rename_kit(self, name: str, new_name: str) -> None:
+        """Rename a kit; see ``domain.core.Core``."""
+        self._desk.rename(name, new_name)
 
     def status(self) -> Status:
         """What the daemon is doing; see ``domain.core.Core``."""
@@ -192,6 +246,7 @@ class OneshotCore:
             device=self._engine.device,
             model=self._engine.model,
             training=self._trainings.status(),
+            reserve=self._pads.status(),
         )
 
     def list_items(self, what: str) -> Sequence[Item]:
@@ -201,14 +256,13 @@ class OneshotCore:
                 Item(name=Path(sound.path).name, detail=sound.path)
                 for sound in self._journal.recent(RECENT_SOUNDS)
             ]
-        if what == "loras":
-            return self._lora_items()
+        lists = {"loras": self._lora_items, "pads": self._pad_items, "kits": self._kit_items}
+        if what in lists:
+            return lists[what]()
         if what in self._folders:
             folder = self._folders[what]
             return self._model_items(folder) if what == "models" else _sub_folders(folder)
-        if what in LATER_LISTS:
-            raise NotInThisVersionError(f"list {what}")
-        known = ", ".join(sorted([*self._folders, *LATER_LISTS, "loras", "recent"]))
+        known = ", ".join(sorted([*self._folders, *OTHERS_LISTS, *lists, "recent"]))
         raise BadArgumentsError(f'what = "{what[:40]}", expected one of {known}')
 
     def _model_items(self, models: Path) -> list[Item]:
@@ -230,6 +284,22 @@ class OneshotCore:
             items.append(Item(name=name, detail="; ".join(detail) or "another tool's file"))
         return items
 
+    def _pad_items(self) -> list[Item]:
+        """Number, label and reserve of each pad that is not empty."""
+        items = []
+        for number, pad in enumerate(self._bank.pads):
+            if pad.empty:
+                continue
+            have, wanted = self._reserve.level(number)
+            trouble = self._reserve.trouble(number)
+            detail = f"{pad.label}; reserve {have}/{wanted}{'; ' if trouble else ''}{trouble}"
+            items.append(Item(name=str(number), detail=detail))
+        return items
+
+    def _kit_items(self) -> list[Item]:
+        names = self._desk.names()
+        return [Item(name=name, detail=self._desk.describe(name)) for name in names]
+
     def history(self, job: JobId) -> Sequence[JobEvent]:
         """What lasts of a job; see ``domain.core.Core``."""
         return tuple(self._history.get(job, ()))
@@ -239,6 +309,8 @@ class OneshotCore:
         return self._bus.subscribe(listener)
 
     def _remember(self, event: JobEvent) -> None:
+        if isinstance(event, LoraReady):
+            self._reserve.changed()
         if not isinstance(event, LASTING):
             return
         self._history.setdefault(event.job, []).append(event)

@@ -101,6 +101,20 @@ class Journal:
             (KEPT_JOBS,),
         )
 
+    def hit(self, job: JobId, request: GenerateRequest, sound: JournalledSound) -> None:
+        """A job was accepted, its one sound published and its end told, all in a moment."""
+        self._owed += [
+            (
+                "INSERT INTO jobs (id, request, accepted, ended) VALUES (?, ?, ?, 'done')",
+                (job, msgspec.json.encode(request).decode(), time.time()),
+            ),
+            (
+                "INSERT INTO sounds VALUES (?, ?, ?, ?, ?, 1)",
+                (job, sound.index, sound.path, sound.seed, sound.seconds),
+            ),
+        ]
+        self.end(job, "done")
+
     def _note(self, statement: str, values: tuple[object, ...]) -> None:
         self._owed.append((statement, values))
         try:

@@ -10,6 +10,7 @@ from typing import Final
 import structlog
 
 from oneshot_server.domain.events import (
+    SPARE,
     Accepted,
     Cancelled,
     EngineState,
@@ -34,7 +35,7 @@ from oneshot_server.jobs.event_bus import EventBus
 from oneshot_server.jobs.job import Job, restored_job
 from oneshot_server.jobs.journal import Journal, JournalledJob, JournalledSound
 from oneshot_server.jobs.publisher import Publisher
-from oneshot_server.jobs.renderer import Renderer
+from oneshot_server.jobs.renderer import Renderer, SpareReports
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +54,8 @@ class JobQueue:
         publisher: writes the files.
         bus: is told.
         limit: jobs that may wait or run; more are refused.
+        spare: is told of what is rendered while nobody waits, and of the engine's comings and
+            goings.
     """
 
     def __init__(
@@ -63,12 +66,14 @@ class JobQueue:
         publisher: Publisher,
         bus: EventBus,
         limit: int,
+        spare: SpareReports | None = None,
     ) -> None:
         self._renderer = renderer
         self._journal = journal
         self._publisher = publisher
         self._bus = bus
         self._limit = limit
+        self._spare = spare
         self._waiting: deque[Job] = deque()
         self._held: deque[Job] = deque()
         self._drained: asyncio.Event | None = None
@@ -93,10 +98,18 @@ class JobQueue:
             self._waiting.append(job)
         self._start_next()
 
-    def submit(self, request: GenerateRequest) -> JobId:
-        """Take a job; see ``domain.core.Core``."""
+    def check_open(self) -> None:
+        """Refuse what comes too late.
+
+        Raises:
+            ShutdownError: the daemon is going down.
+        """
         if self._closed:
             raise ShutdownError("the daemon is shutting down")
+
+    def submit(self, request: GenerateRequest, *, pad: int | None = None) -> JobId:
+        """Take a job, perhaps that of a pad; see ``domain.core.Core``."""
+        self.check_open()
         if self._renderer.state is EngineState.FAILED:
             raise EngineFailedError(self._renderer.failure)
         if len(self) >= self._limit:
@@ -104,7 +117,7 @@ class JobQueue:
         job = Job(id=JobId(secrets.token_hex(4)), request=request, started=time.monotonic())
         self._journal.accept(job.id, request)
         (self._waiting if self._drained is None else self._held).append(job)
-        self._bus.emit(Accepted(job=job.id))
+        self._bus.emit(Accepted(job=job.id, pad=pad))
         self._start_next()
         return job.id
 
@@ -154,6 +167,8 @@ class JobQueue:
     def engine_ready(self) -> None:
         """The engine takes a job."""
         self._start_next()
+        if self._spare is not None:
+            self._spare.engine_ready()
 
     def engine_progress(self, job_id: JobId, fraction: float, stage: str) -> None:
         """The engine is so far with the job."""
@@ -173,6 +188,9 @@ class JobQueue:
         self, job_id: JobId, index: int, seed: int, seconds: float, wav: bytes
     ) -> None:
         """The engine has made a sound: publish it."""
+        if self._spare is not None and job_id.startswith(SPARE):
+            await self._spare.rendered(job_id, index, seed, seconds, wav)
+            return
         job = self._current(job_id)
         if job is None or job.cancelled or index in job.published:
             return
@@ -196,6 +214,8 @@ class JobQueue:
 
     def engine_done(self, job_id: JobId) -> None:
         """The engine has made every sound of the job."""
+        if self._is_spare(job_id, ""):
+            return
         job = self._take(job_id)
         if job is not None:
             self._end(job, job.done())
@@ -203,6 +223,8 @@ class JobQueue:
 
     def engine_failed(self, job_id: JobId, code: ErrorCode, text: str) -> None:
         """The engine cannot render the job, and lives on."""
+        if self._is_spare(job_id, text):
+            return
         job = self._take(job_id)
         if job is not None:
             self._end(job, job.failed(code, text))
@@ -210,6 +232,8 @@ class JobQueue:
 
     def engine_cancelled(self, job_id: JobId) -> None:
         """The engine has stopped the job as asked."""
+        if self._is_spare(job_id, ""):
+            return
         job = self._take(job_id)
         if job is not None:
             self._end(job, Cancelled(job=job.id))
@@ -217,6 +241,8 @@ class JobQueue:
 
     def engine_died(self, text: str) -> None:
         """The engine is dead; its job is tried once more, or it was the job's fault."""
+        if self._spare is not None:
+            self._spare.engine_died(text, blameless=self._running is not None)
         job, self._running = self._running, None
         if job is None or job.ended:
             return
@@ -252,6 +278,13 @@ class JobQueue:
             self._renderer.render(job.id, job.request, frozenset(job.published))
         if self._drained is not None and self._running is None and not self._waiting:
             self._drained.set()
+
+    def _is_spare(self, job_id: JobId, failure: str) -> bool:
+        """Pass on the end of what nobody waits for."""
+        if self._spare is None or not job_id.startswith(SPARE):
+            return False
+        self._spare.ended(job_id, failure)
+        return True
 
     def _fail(self, job: Job, code: ErrorCode, text: str) -> None:
         """End a running job that cannot be published; the engine learns that it may stop."""

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,8 @@ import structlog
 from oneshot_server.errors import DiskFullError, ForbiddenError
 
 log = structlog.get_logger(__name__)
+
+MOST_LOG_PAGES: Final = 20_000
 
 MIGRATIONS: Final[Sequence[str]] = (
     """
@@ -47,6 +49,14 @@ MIGRATIONS: Final[Sequence[str]] = (
     """
     ALTER TABLE trainings ADD COLUMN dataset_hash TEXT NOT NULL DEFAULT '';
     """,
+    """
+    CREATE TABLE pads (
+        number INTEGER PRIMARY KEY,
+        pad TEXT NOT NULL,
+        walked INTEGER
+    );
+    CREATE TABLE remembered (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+    """,
 )
 """Scripts that bring a file from version n to n + 1; only ever appended to."""
 
@@ -70,6 +80,12 @@ def open_database(path: Path | str) -> sqlite3.Connection:
             aside = _move_aside(path)
             log.exception("the database is damaged and was moved aside", moved_to=str(aside))
             return _open(path)
+
+
+def checkpoint(path: Path) -> None:
+    """Bring what the log holds into the file; waits for the disk, and lets others go on writing."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 @contextmanager
@@ -96,6 +112,9 @@ def _open(path: Path | str) -> sqlite3.Connection:
         # the end of the process; only a power cut may take the last ones, never the file.
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
+        # A checkpoint waits for the disk, and whoever commits would wait with it: ``checkpoint``
+        # is for a thread. This is how long the log gets if nobody calls it.
+        connection.execute(f"PRAGMA wal_autocheckpoint = {MOST_LOG_PAGES}")
         connection.execute("PRAGMA foreign_keys = ON")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         for number, script in enumerate(MIGRATIONS[version:], start=version + 1):

@@ -43,6 +43,16 @@ class Home:
         return self.root / "loras"
 
     @property
+    def midi(self) -> Path:
+        """MIDI maps, one's own and what was learned."""
+        return self.root / "midi"
+
+    @property
+    def kits(self) -> Path:
+        """Kits, a TOML file each."""
+        return self.root / "kits"
+
+    @property
     def profiles(self) -> Path:
         """Mel profiles of the user's own, a TOML file each."""
         return self.root / "profiles"
@@ -78,7 +88,15 @@ class Home:
             ForbiddenError: it cannot be made; the text names the folder and what to do.
         """
         try:
-            for folder in (self.root, self.samples, self.datasets, self.models, self.loras):
+            for folder in (
+                self.root,
+                self.samples,
+                self.datasets,
+                self.models,
+                self.loras,
+                self.kits,
+                self.midi,
+            ):
                 folder.mkdir(parents=True, exist_ok=True)
             self.logs.mkdir(exist_ok=True)
             if not self.config.exists():

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from oneshot_server.errors import DiskFullError, ForbiddenError, OneshotError
+from oneshot_server.errors import DiskFullError, ForbiddenError, NotFoundError, OneshotError
 from oneshot_server.library.file_names import check_file_name, numbered, prompt_to_words
 
 PART_PREFIX: Final = ".oneshot-"
@@ -41,12 +41,13 @@ class SamplesFolder:
         with self._lock:
             self._reserved.discard(name.casefold())
 
-    def publish(self, wav: bytes, name: str) -> Path:
+    def publish(self, wav: bytes, name: str, *, synced: bool = True) -> Path:
         """Put a file into the folder, all of it at once.
 
         Args:
             wav: the whole file.
             name: from ``name_for``; if somebody took it meanwhile, the file gets the next free one.
+            synced: whether it survives a power cut when this returns; else after ``sync``.
 
         Returns:
             Where the file is.
@@ -57,11 +58,45 @@ class SamplesFolder:
         """
         check_file_name(name)
         try:
-            return self._publish(wav, name)
+            return self._publish(wav, name, synced=synced)
         except OSError as error:
-            raise self._explained(error) from error
+            raise explained(error, self.folder) from error
         finally:
             self.release(name)
+
+    def adopt(self, file: Path, name: str) -> Path:
+        """Publish a file of this file system that is whole and safe already, by its rename alone.
+
+        Args:
+            file: it is there no longer when this returns.
+            name: as for ``publish``.
+
+        Returns:
+            Where the file is; after ``sync`` it is there even after a power cut.
+
+        Raises:
+            NotFoundError: there is no such file.
+            DiskFullError: no space left.
+            ForbiddenError: the folder cannot be written, or the name is a path.
+        """
+        check_file_name(name)
+        try:
+            os.utime(file)  # a browser that sorts by time shows when it was played
+            return self._rename(file, name)
+        except FileNotFoundError:
+            raise NotFoundError(f"{file} is gone") from None
+        except OSError as error:
+            raise explained(error, self.folder) from error
+        finally:
+            self.release(name)
+
+    def sync(self, path: Path | None = None) -> None:
+        """Let what was published survive a power cut: the file, if it is not safe yet, its name."""
+        with suppress(OSError):
+            if path is not None:
+                _sync(path)
+            if os.name == "posix":  # elsewhere folders cannot be synced
+                _sync(self.folder)
 
     def check(self) -> None:
         """Make sure that sounds can be published.
@@ -73,7 +108,7 @@ class SamplesFolder:
         try:
             self._write_part(b"RIFF").unlink()
         except OSError as error:
-            raise self._explained(error) from error
+            raise explained(error, self.folder) from error
 
     def sweep(self) -> None:
         """Remove what a killed process left half written.
@@ -85,14 +120,11 @@ class SamplesFolder:
                 with suppress(OSError):
                     part.unlink()
 
-    def _publish(self, wav: bytes, name: str) -> Path:
+    def _publish(self, wav: bytes, name: str, *, synced: bool) -> Path:
         for attempt in range(TRIES):
-            part = self._write_part(wav)
+            part = self._write_part(wav, synced=synced)
             try:
-                with self._lock:
-                    self._reserved.discard(name.casefold())
-                    path = self.folder / self._unused(name)
-                    os.replace(part, path)  # noqa: PTH105 - named as the rule that it follows
+                path = self._rename(part, name)
             except FileNotFoundError:  # part or folder were swept away meanwhile
                 if attempt == TRIES - 1:
                     raise
@@ -100,33 +132,31 @@ class SamplesFolder:
                 part.unlink(missing_ok=True)
                 raise
             else:
-                self._sync_folder()
+                if synced:
+                    self.sync()
                 return path
         raise AssertionError("the last attempt returns or raises")
 
-    def _write_part(self, content: bytes) -> Path:
+    def _rename(self, file: Path, name: str) -> Path:
+        with self._lock:
+            self._reserved.discard(name.casefold())
+            path = self.folder / self._unused(name)
+            os.replace(file, path)  # noqa: PTH105 - named as the rule that it follows
+        return path
+
+    def _write_part(self, content: bytes, *, synced: bool = True) -> Path:
         self.folder.mkdir(exist_ok=True)
         part = self.folder / f"{PART_PREFIX}{secrets.token_hex(8)}{PART_SUFFIX}"
         try:
             with part.open("xb") as file:
                 file.write(content)
                 file.flush()
-                os.fsync(file.fileno())
+                if synced:
+                    os.fsync(file.fileno())
         except BaseException:
             part.unlink(missing_ok=True)
             raise
         return part
-
-    def _sync_folder(self) -> None:
-        """Let the new name survive a power cut too, where folders can be synced."""
-        if os.name != "posix":
-            return
-        with suppress(OSError):
-            descriptor = os.open(self.folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
 
     def _unused(self, name: str) -> str:
         return next(
@@ -136,16 +166,26 @@ class SamplesFolder:
             and not os.path.lexists(self.folder / candidate)
         )
 
-    def _explained(self, error: OSError) -> OneshotError:
-        if error.errno in _FULL:
-            return DiskFullError(f"no space left for {self.folder}: free some and try again")
-        advice = {
-            errno.EROFS: "it is on a disk that can only be read",
-            errno.ENOENT: "the folder that it should be in is not there; is a drive unplugged?",
-            errno.ENOTDIR: "a file is where a folder should be",
-            errno.EEXIST: "a file is where a folder should be",
-        }.get(error.errno or 0, error.strerror or str(error))
-        return ForbiddenError(
-            f"{self.folder} cannot be written: {advice}. "
-            "Mend that, or choose another with samples.folder in config.toml"
-        )
+
+def explained(error: OSError, folder: Path) -> OneshotError:
+    """What went wrong in a folder of sounds, and what to do."""
+    if error.errno in _FULL:
+        return DiskFullError(f"no space left for {folder}: free some and try again")
+    advice = {
+        errno.EROFS: "it is on a disk that can only be read",
+        errno.ENOENT: "the folder that it should be in is not there; is a drive unplugged?",
+        errno.ENOTDIR: "a file is where a folder should be",
+        errno.EEXIST: "a file is where a folder should be",
+    }.get(error.errno or 0, error.strerror or str(error))
+    return ForbiddenError(
+        f"{folder} cannot be written: {advice}. "
+        "Mend that, or choose another with samples.folder in config.toml"
+    )
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -98,6 +98,8 @@ def _check(recipe: Recipe) -> None:
     parameters.STEPS.check(recipe.steps)
     parameters.GUIDANCE.check(recipe.guidance)
     parameters.COUNT.check(len(recipe.batch.seeds))
+    if recipe.walk is not None:
+        parameters.WALK.check(recipe.walk)
     for seed in (recipe.seed, *recipe.batch.seeds):
         parameters.SEED.check(seed)
 

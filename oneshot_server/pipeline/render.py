@@ -1,6 +1,6 @@
 """Words and seeds to waveforms: the model's whole way, one batch at a time."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,12 +10,13 @@ from oneshot_server.domain.parameters import Sampler
 from oneshot_server.dsp.image import image_to_mel
 from oneshot_server.dsp.inversion import mel_to_waveform
 from oneshot_server.errors import PrecisionError
+from oneshot_server.pipeline.draw import Draw
 from oneshot_server.pipeline.model import Model
 from oneshot_server.pipeline.prompt import Understood, complete, understand
 from oneshot_server.pipeline.prompt_weights import prompt_to_embedding, without_weights
 from oneshot_server.pipeline.sampling import (
     OnStep,
-    generators_to_noise,
+    draws_to_noise,
     noise_to_latents,
     seeds_to_generators,
     texts_to_embeddings,
@@ -71,7 +72,6 @@ def prompt_to_captions(prompt: str, seeds: Sequence[int], model: Model) -> tuple
     return tuple(" ".join(complete(said, model.words, seed=seed)) for seed in seeds)
 
 
-@torch.inference_mode()
 def render_batch(
     prompt: str,
     negative: str,
@@ -98,13 +98,41 @@ def render_batch(
     Raises:
         BadArgumentsError: more steps than the sampler can do.
     """
-    generators = seeds_to_generators(seeds)
-    captions = prompt_to_captions(prompt, seeds, model)
-    away = " ".join(prompt_to_words(negative, model).words)
+    draws = [Draw(prompt=prompt, negative=negative, seed=seed) for seed in seeds]
+    return render_draws(
+        draws, model, steps=steps, guidance=guidance, on_step=on_step, sampler=sampler
+    )
+
+
+@torch.inference_mode()
+def render_draws(
+    draws: Sequence[Draw],
+    model: Model,
+    *,
+    steps: int,
+    guidance: float,
+    on_step: OnStep,
+    sampler: Sampler | None = None,
+    on_sound: Callable[[], None] = lambda: None,
+) -> Sounds:
+    """Render one sound for each draw, as ``render_batch``.
+
+    Args:
+        draws: words and seeds.
+        model: the model.
+        steps: sampler steps.
+        guidance: guidance scale.
+        on_step: told before each step; may raise to stop.
+        sampler: its name; ``None`` for the model's.
+        on_sound: told before each waveform is made; may raise to stop.
+    """
+    generators = seeds_to_generators([draw.independent[0] for draw in draws])
+    captions, embeddings = _draws_to_embeddings(draws, model)
+    away = [" ".join(prompt_to_words(draw.negative, model).words) for draw in draws]
     latents = noise_to_latents(
-        generators_to_noise(generators, model),
-        prompts_to_embeddings(captions, model),
-        prompts_to_embeddings([away] * len(seeds), model),
+        draws_to_noise(draws, generators, model),
+        embeddings,
+        prompts_to_embeddings(away, model),
         model,
         steps=steps,
         guidance=guidance,
@@ -112,7 +140,34 @@ def render_batch(
         sampler=sampler,
         generators=generators,
     )
-    return Sounds(waveforms=latents_to_waveforms(latents, model), captions=captions)
+    waveforms = []
+    for mel in latents_to_mels(latents, model).split(1):
+        on_sound()
+        waveforms.append(mel_to_waveform(mel, model.card.profile))
+    return Sounds(waveforms=torch.cat(waveforms), captions=captions)
+
+
+def _draws_to_embeddings(
+    draws: Sequence[Draw], model: Model
+) -> tuple[tuple[str, ...], torch.Tensor]:
+    """What the model is told, in words and as (batch, tokens, width).
+
+    A walk goes from one completed prompt to the next, too, or it would jump where they change.
+    """
+    here, there = (
+        [prompt_to_captions(draw.prompt, [draw.independent[end]], model)[0] for draw in draws]
+        for end in (0, 1)
+    )
+    embeddings = prompts_to_embeddings(here, model)
+    if here == there:
+        return tuple(here), embeddings
+    shares = embeddings.new_tensor([draw.share for draw in draws])[:, None, None]
+    embeddings = torch.lerp(embeddings, prompts_to_embeddings(there, model), shares)
+    captions = (
+        a if a == b else f"{a} → {b} {draw.share:.0%}"
+        for a, b, draw in zip(here, there, draws, strict=True)
+    )
+    return tuple(captions), embeddings
 
 
 def latents_to_waveforms(latents: torch.Tensor, model: Model) -> torch.Tensor:

@@ -7,6 +7,7 @@ import torch
 
 from oneshot_server.domain.parameters import Sampler
 from oneshot_server.errors import BadArgumentsError
+from oneshot_server.pipeline.draw import Draw
 from oneshot_server.pipeline.model import Model
 
 OnStep = Callable[[int, int], None]
@@ -39,6 +40,26 @@ def seeds_to_noise(seeds: Sequence[int], model: Model) -> torch.Tensor:
         (batch, channels, rows, columns).
     """
     return generators_to_noise(seeds_to_generators(seeds), model)
+
+
+def draws_to_noise(
+    draws: Sequence[Draw], generators: Sequence[torch.Generator], model: Model
+) -> torch.Tensor:
+    """Standard normal noise for each draw: its seed's, or on a walk what lies between two seeds'.
+
+    Args:
+        draws: what is drawn from.
+        generators: of the first independent seed of each draw.
+        model: the model.
+
+    Returns:
+        (batch, channels, rows, columns).
+    """
+    first = generators_to_noise(generators, model)
+    second = seeds_to_noise([draw.independent[1] for draw in draws], model)
+    weights = first.new_tensor([draw.weights for draw in draws])[:, :, None, None, None]
+    between: torch.Tensor = weights[:, 0] * first + weights[:, 1] * second
+    return between
 
 
 def texts_to_embeddings(texts: Sequence[str], model: Model) -> torch.Tensor:

@@ -1,14 +1,16 @@
 """``config.toml`` as typed settings; the only reader of the environment."""
 
 from oneshot_server.settings.default_file import default_toml
-from oneshot_server.settings.environment import home_from_environment
+from oneshot_server.settings.environment import home_from_environment, jack_server_from_environment
 from oneshot_server.settings.profile_files import find_profile, profile_names, read_profile
 from oneshot_server.settings.reader import load_settings, override
 from oneshot_server.settings.values import (
     EngineSettings,
     JobsSettings,
     LogSettings,
+    MidiSettings,
     OscSettings,
+    PadsSettings,
     SamplesSettings,
     Settings,
     TrainingSettings,
@@ -18,13 +20,16 @@ __all__ = [
     "EngineSettings",
     "JobsSettings",
     "LogSettings",
+    "MidiSettings",
     "OscSettings",
+    "PadsSettings",
     "SamplesSettings",
     "Settings",
     "TrainingSettings",
     "default_toml",
     "find_profile",
     "home_from_environment",
+    "jack_server_from_environment",
     "load_settings",
     "override",
     "profile_names",

@@ -57,6 +57,12 @@ def as_toml(value: object) -> str:
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
 
 
+def _one_of_several(kind: inspect.Type) -> str:
+    if isinstance(kind, inspect.LiteralType):
+        return " or ".join(f'"{value}"' for value in kind.values)
+    return _expected(None, kind)
+
+
 def _expected(annotated: Any, kind: inspect.Type) -> str:  # noqa: ANN401 - any annotation
     match kind:
         case inspect.BoolType():
@@ -71,4 +77,8 @@ def _expected(annotated: Any, kind: inspect.Type) -> str:  # noqa: ANN401 - any 
             return f"{', '.join(most)} or {last}"
         case inspect.StrType(min_length=low, max_length=high):
             return f"a string of {low or 0} to {high} characters"
+        case inspect.VarTupleType(max_length=most):
+            return f"a list of up to {most} strings"
+        case inspect.UnionType(types=types):
+            return " or ".join(_one_of_several(part) for part in types)
     raise TypeError(f"no words for {kind}")

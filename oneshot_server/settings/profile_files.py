@@ -9,7 +9,8 @@ import msgspec
 from oneshot_server.domain.mel_profile import MelProfile
 from oneshot_server.errors import NotFoundError, SettingsError
 from oneshot_server.settings.keys import as_toml, keys_of
-from oneshot_server.settings.reader import convert_value, read_toml
+from oneshot_server.settings.reader import convert_value
+from oneshot_server.settings.toml_file import read_toml
 
 BUILT_IN: Final = Path(__file__).parent / "profiles"
 SUFFIX: Final = ".toml"

@@ -1,18 +1,14 @@
 """Read ``config.toml``; every complaint names file, key, value and what is expected."""
 
-import re
-import tomllib
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from oneshot_server.errors import SettingsError
 from oneshot_server.settings.keys import Key, as_toml, keys_of, sections_of
+from oneshot_server.settings.toml_file import read_toml
 from oneshot_server.settings.values import Settings
-
-LARGEST_BYTES: Final = 1_000_000
-_LINE = re.compile(r"line (\d+)")
 
 
 def load_settings(path: Path) -> Settings:
@@ -77,33 +73,3 @@ def convert_value(where: str, key: Key, value: object) -> Any:  # noqa: ANN401 -
         return msgspec.convert(value, key.type)
     except msgspec.ValidationError:
         raise SettingsError(f"{where} = {as_toml(value)}, expected {key.expected}") from None
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """Read a TOML file; one that is not there is empty.
-
-    Raises:
-        SettingsError: it cannot be read, or is no TOML; the text names file and line.
-    """
-    try:
-        with path.open("rb") as file:
-            text = file.read(LARGEST_BYTES + 1)
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
-    if len(text) > LARGEST_BYTES:
-        raise SettingsError(f"{path}: more than {LARGEST_BYTES} bytes, expected settings")
-    try:
-        return tomllib.loads(text.decode("utf-8-sig").replace("\r\n", "\n"))
-    except UnicodeDecodeError as error:
-        line = text.count(b"\n", 0, error.start) + 1
-        raise SettingsError(f"{path}: line {line}: expected text in UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        # "(at end of document)" has no line: what is missing there began on the last line.
-        found = _LINE.search(str(error))
-        line = int(found[1]) if found else text.rstrip().count(b"\n") + 1
-        what = re.sub(r" \(at .*\)$", "", str(error))
-        raise SettingsError(f"{path}: line {line}: {what}") from None
-    except RecursionError:
-        raise SettingsError(f"{path}: nested too deeply, expected settings") from None

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from oneshot_server.domain.finish_options import FinishOptions
+from oneshot_server.domain.requests import GenerateRequest
 
 
 class OscSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,15 +54,18 @@ class SamplesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         float, Meta(ge=0.001, le=0.5, description="length of the fade at the cut, seconds")
     ] = 0.01
 
-    def finish_options(self, max_seconds: float | None = None) -> FinishOptions:
-        """These settings for one sound, cut at ``max_seconds`` if given."""
+    def finish_options(self, request: GenerateRequest | None = None) -> FinishOptions:
+        """These settings for the sounds of a request, or for a sound that none asked for."""
+        request = request or GenerateRequest(prompt="-")
         return FinishOptions(
             level=self.level,
             peak_db=self.peak_db,
             lufs=self.lufs,
             tail_db=self.tail_db,
             fade_seconds=self.fade_seconds,
-            max_seconds=max_seconds,
+            max_seconds=request.seconds,
+            tune=request.tune or 0.0,
+            gain_db=request.level or 0.0,
         )
 
 
@@ -98,6 +102,22 @@ class JobsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     queue_limit: Annotated[
         int, Meta(ge=1, le=10000, description="jobs that may wait; more are refused as busy")
     ] = 64
+
+
+class PadsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the pads play at first, and how many sounds wait for a hit."""
+
+    kit: Annotated[
+        str, Meta(max_length=80, description='kit of a new home; "" leaves its pads empty')
+    ] = "house"
+    reserve: Annotated[
+        int,
+        Meta(ge=0, le=64, description="finished sounds kept for each pad, rendered while idle"),
+    ] = 4
+    reserve_megabytes: Annotated[
+        int,
+        Meta(ge=1, le=100_000, description="no more is rendered when they take up as much disk"),
+    ] = 256
 
 
 class TrainingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -166,6 +186,57 @@ class TrainingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = ""
 
 
+Patterns = tuple[Annotated[str, Meta(min_length=1, max_length=200)], ...]
+
+
+class MidiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Controllers, clocks and lights; a machine without MIDI is played by OSC."""
+
+    enabled: Annotated[bool, Meta(description="listen to MIDI")] = True
+    backend: Annotated[
+        Literal["auto", "alsa", "jack", "coremidi", "winmm"],
+        Meta(description="the system's MIDI; auto takes the first that is there"),
+    ] = "auto"
+    inputs: Annotated[
+        Patterns,
+        Meta(max_length=32, description='ports to listen to, by name or with * as in "nano*"'),
+    ] = ("*",)
+    ignored: Annotated[
+        Patterns, Meta(max_length=32, description="ports that are never listened to")
+    ] = ("Midi Through*",)
+    virtual: Annotated[
+        bool, Meta(description="be a port that others can send to, where the system has that")
+    ] = True
+    channel: Annotated[
+        Annotated[int, Meta(ge=1, le=16)] | Literal["omni"],
+        Meta(description="channel to listen to; omni is all"),
+    ] = "omni"
+    map: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=100,
+            description="what moves what: the name of a file in midi, or of one that is built in",
+        ),
+    ] = "default"
+    quantise: Annotated[
+        Literal["off", "1/1", "1/2", "1/4", "1/8", "1/8t", "1/16", "1/16t", "1/32"],
+        Meta(description="play pads on the beat of a MIDI clock; t is for triplets"),
+    ] = "off"
+    takeover: Annotated[
+        bool, Meta(description="a knob moves nothing until it meets the value as it is")
+    ] = True
+    outputs: Annotated[
+        Patterns,
+        Meta(
+            max_length=32, description="ports that a note is sent back to when its sound is there"
+        ),
+    ] = ()
+    poll_seconds: Annotated[
+        float, Meta(ge=0.2, le=60.0, description="how often to look for ports that come and go")
+    ] = 2.0
+
+
 class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is written to the logs folder."""
 
@@ -186,5 +257,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     samples: SamplesSettings = field(default_factory=SamplesSettings)
     engine: EngineSettings = field(default_factory=EngineSettings)
     jobs: JobsSettings = field(default_factory=JobsSettings)
+    pads: PadsSettings = field(default_factory=PadsSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    midi: MidiSettings = field(default_factory=MidiSettings)
     log: LogSettings = field(default_factory=LogSettings)

@@ -129,7 +129,7 @@ def test_terminating_the_daemon_tells_every_client_how_its_jobs_ended(tiny, tmp_
                 ended[arguments[0]] = arguments[1]
         assert set(ended.values()) == {"cancelled_by_shutdown"}
         assert daemon.process.wait(30) == 0
-        assert [p for p in daemon.samples.iterdir() if p.name.startswith(".")] == []
+        assert list(daemon.samples.glob(".oneshot-*.part")) == []
 
 
 def test_a_flood_of_mutated_packets_leaves_the_daemon_as_it_was(tiny, tmp_path):

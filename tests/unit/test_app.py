@@ -178,7 +178,7 @@ def test_jobs_of_a_daemon_killed_in_the_middle_are_rendered_after_the_restart_no
     assert before <= set(after)
     seeds = sorted(int(name.removesuffix(".wav").split("_")[-1]) for name in after)
     assert seeds == sorted(100 * job + sound for job in range(10) for sound in range(3))
-    assert list(samples.glob(".*")) == []
+    assert list(samples.glob(".oneshot-*.part")) == []
 
 
 def test_shutting_down_ends_every_job_and_leaves_no_half_file(tmp_path):
@@ -192,7 +192,7 @@ def test_shutting_down_ends_every_job_and_leaves_no_half_file(tmp_path):
 
     asyncio.run(body())
     assert [e.code for e in ends] == [ErrorCode.CANCELLED_BY_SHUTDOWN] * 5
-    assert list((tmp_path / "samples").glob(".*")) == []
+    assert list((tmp_path / "samples").glob(".oneshot-*.part")) == []
     assert json.loads((tmp_path / "logs" / "oneshot.log").read_text().splitlines()[0])
 
 
@@ -264,7 +264,7 @@ def test_rendering_without_a_daemon_puts_the_sounds_where_asked(tmp_path):
     events = []
     asyncio.run(
         render_locally(
-            kick(count=2),
+            [kick(count=2)],
             Settings(),
             tmp_path,
             events.append,
@@ -279,7 +279,7 @@ def test_rendering_without_a_daemon_puts_the_sounds_where_asked(tmp_path):
 def test_rendering_without_a_daemon_says_why_the_engine_failed(tmp_path):
     async def body():
         await render_locally(
-            kick(),
+            [kick()],
             Settings(),
             tmp_path,
             lambda _event: None,

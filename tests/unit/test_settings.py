@@ -1,10 +1,12 @@
 """The settings: what a producer writes into config.toml and what comes of it."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from oneshot_server.domain.finish_options import FinishOptions
+from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.errors import SettingsError
 from oneshot_server.settings import (
     Settings,
@@ -14,7 +16,8 @@ from oneshot_server.settings import (
     override,
 )
 from oneshot_server.settings.keys import keys_of, sections_of
-from oneshot_server.settings.values import SamplesSettings
+from oneshot_server.settings.values import MidiSettings, SamplesSettings
+from oneshot_server.transports.midi.clock import GRIDS
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -96,8 +99,14 @@ def test_a_file_from_windows_notepad_is_read(tmp_path: Path) -> None:
         ),
         (
             "[ocs]\nport = 1",
-            "[ocs] is no known section, expected one of osc, samples, engine, jobs, training, log",
+            "[ocs] is no known section, expected one of osc, samples, engine, jobs, pads, "
+            "training, midi, log",
         ),
+        (
+            "[midi]\nchannel = 17",
+            'midi.channel = 17, expected an int from 1 to 16 or "omni"',
+        ),
+        ("[midi]\ninputs = 1", "midi.inputs = 1, expected a list of up to 32 strings"),
         ("osc = 1", "osc = 1, expected a section: [osc]"),
         ("[osc]\nport = ", "line 2: Invalid value"),
         ('[osc]\nhost = "x', "line 2: Unterminated string"),
@@ -135,15 +144,16 @@ def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_the_settings_allow_the_finish_allows_too() -> None:
-    defaults = SamplesSettings().finish_options()
+    defaults = SamplesSettings().finish_options(GenerateRequest(prompt="kick"))
     assert defaults == FinishOptions()
+    request = GenerateRequest(prompt="kick", seconds=1.5, tune=-12.0, level=-6.0)
     for name, key in keys_of(SamplesSettings).items():
         if key.expected.startswith("a float"):
             low, high = (float(word) for word in key.expected.split()[3::2])
             for value in (low, high):
-                options = SamplesSettings(**{name: value}).finish_options(1.5)
+                options = SamplesSettings(**{name: value}).finish_options(request)
                 assert getattr(options, name) == value
-                assert options.max_seconds == 1.5
+                assert (options.max_seconds, options.tune, options.gain_db) == (1.5, -12.0, -6.0)
 
 
 def test_an_empty_environment_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,3 +171,13 @@ def test_an_option_overrides_one_key_within_its_range() -> None:
     with pytest.raises(SettingsError) as caught:
         override(Settings(), "osc.port", 0, origin="--port")
     assert str(caught.value) == "--port = 0, expected an int from 1 to 65535"
+
+
+def test_the_grids_of_the_settings_are_those_of_the_clock() -> None:
+    assert get_args(get_args(MidiSettings.__annotations__["quantise"])[0]) == tuple(GRIDS)
+
+
+def test_midi_settings_are_read(tmp_path: Path) -> None:
+    path = write(tmp_path, '[midi]\nchannel = 10\ninputs = ["nano*", "mine"]\nquantise = "1/16"')
+    midi = load_settings(path).midi
+    assert (midi.channel, midi.inputs, midi.quantise) == (10, ("nano*", "mine"), "1/16")

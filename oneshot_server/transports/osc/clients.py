@@ -21,11 +21,14 @@ class Clients:
     Args:
         lease_seconds: how long a client that says nothing still gets events.
         clock: seconds that only rise.
+
+    Attributes:
+        clock: the same.
     """
 
     def __init__(self, *, lease_seconds: float, clock: Callable[[], float]) -> None:
         self._lease_seconds = lease_seconds
-        self._clock = clock
+        self.clock = clock
         self._leases: OrderedDict[Address, float] = OrderedDict()
         self._reply_to: OrderedDict[Address, Address] = OrderedDict()
         self._askers: OrderedDict[JobId, set[Address]] = OrderedDict()
@@ -34,7 +37,7 @@ class Clients:
     def hello(self, source: Address, reply_port: int) -> Address:
         """Register (the source's host, reply_port) for events; returns it."""
         target = (source[0], reply_port)
-        _put(self._leases, target, self._clock() + self._lease_seconds, MOST_LEASES)
+        _put(self._leases, target, self.clock() + self._lease_seconds, MOST_LEASES)
         _put(self._reply_to, source, target, MOST_LEASES)
         return target
 
@@ -42,7 +45,7 @@ class Clients:
         """Any request of a host renews its leases: many clients send from ever new ports."""
         for target in self._leases:
             if target[0] == source[0]:
-                self._leases[target] = self._clock() + self._lease_seconds
+                self._leases[target] = self.clock() + self._lease_seconds
 
     def reply_to(self, source: Address) -> Address:
         """Where answers to this source go: its reply_port if it said hello, else itself."""
@@ -57,7 +60,7 @@ class Clients:
 
     def listeners(self, job: JobId) -> Iterable[Address]:
         """Who is told of the job, each once."""
-        now = self._clock()
+        now = self.clock()
         for target in [t for t, until in self._leases.items() if until < now]:
             del self._leases[target]
         return self._leases.keys() | self._askers.get(job, set())
@@ -69,12 +72,12 @@ class Clients:
     def remember(self, source: Address, address: str, request_id: str, job: JobId) -> None:
         """A request with an id was done; for a minute it is not done again."""
         if request_id:
-            _put(self._requests, (source[0], address, request_id), (job, self._clock()), MOST_JOBS)
+            _put(self._requests, (source[0], address, request_id), (job, self.clock()), MOST_JOBS)
 
     def seen(self, source: Address, address: str, request_id: str) -> JobId | None:
         """The job of a request that came before; ``None`` for a new one."""
         job, when = self._requests.get((source[0], address, request_id), (JobId(""), -1e9))
-        return job if self._clock() - when <= REMEMBERED_SECONDS else None
+        return job if self.clock() - when <= REMEMBERED_SECONDS else None
 
 
 def _put(store: OrderedDict[_Key, _Value], key: _Key, value: _Value, most: int) -> None:

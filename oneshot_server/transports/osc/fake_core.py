@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 from oneshot_server.domain.core import Item, Status
 from oneshot_server.domain.events import Accepted, Cancelled, EngineState, JobEvent, JobId
+from oneshot_server.domain.pads import PADS, Pad, Value
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.errors import BusyError, NotFoundError
 
@@ -16,12 +17,18 @@ class FakeCore:
         submitted: requests, in order; their jobs are ``job-0``, ``job-1``, …
         asked: other requests, as the method's name and its arguments.
         full: whether it refuses jobs as a full queue does.
+        pads: what they play; all are empty.
+        kit: the one that was loaded or saved last.
+        hits: pads and velocities, in order; their jobs are ``hit-0``, ``hit-1``, …
     """
 
     def __init__(self) -> None:
         self.submitted: list[GenerateRequest] = []
         self.asked: list[tuple[object, ...]] = []
         self.full = False
+        self.pads = [Pad()] * PADS
+        self.kit = ""
+        self.hits: list[tuple[int, float]] = []
         self._listeners: list[Callable[[JobEvent], None]] = []
         self._history: dict[JobId, list[JobEvent]] = defaultdict(list)
 
@@ -71,6 +78,41 @@ class FakeCore:
         if job not in self._history:
             raise NotFoundError(f'job "{job}" is not waiting or running')
         self.emit(Cancelled(job=job))
+
+    def trigger_pad(self, pad: int, velocity: float) -> JobId:
+        """See ``domain.core.Core``; tests end the job."""
+        if self.full:
+            raise BusyError("64 jobs are waiting")
+        if self.pads[pad].empty:
+            raise NotFoundError(f"pad {pad} is empty")
+        job = JobId(f"hit-{len(self.hits)}")
+        self.hits.append((pad, velocity))
+        self.emit(Accepted(job=job, pad=pad))
+        return job
+
+    def pad(self, number: int) -> Pad:
+        """See ``domain.core.Core``."""
+        return self.pads[number]
+
+    def set_pad(self, number: int, key: str, value: Value) -> None:
+        """See ``domain.core.Core``."""
+        self.pads[number] = self.pads[number].with_value(key, value)
+
+    def load_kit(self, name: str, bank: int | None = None) -> None:
+        """See ``domain.core.Core``."""
+        if name == "none":
+            raise NotFoundError(f'no kit is named "{name}"')
+        self.asked.append(("load_kit", name, bank))
+        self.kit = name
+
+    def save_kit(self, name: str) -> None:
+        """See ``domain.core.Core``."""
+        self.asked.append(("save_kit", name))
+        self.kit = name
+
+    def rename_kit(self, name: str, new_name: str) -> None:
+        """See ``domain.core.Core``."""
+        self.asked.append(("rename_kit", name, new_name))
 
     def status(self) -> Status:
         """See ``domain.core.Core``."""

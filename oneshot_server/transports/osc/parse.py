@@ -75,6 +75,4 @@ def _keys(spec: Request, given: tuple[object, ...]) -> dict[str, Value]:
         if key in values:
             raise BadArgumentsError(f"{spec.address}: the key {key} came twice, expected once")
         values[key] = known[key].check(value)
-    if "pad" in values:
-        raise NotInThisVersionError("pad")
     return values

@@ -5,18 +5,22 @@ import errno
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final, cast
 
 import structlog
 
 from oneshot_server.domain.core import Core
 from oneshot_server.domain.events import Accepted, Cancelled, Done, Failed, JobEvent, JobId
+from oneshot_server.domain.midi import Midi
+from oneshot_server.domain.pads import PAD_KEYS, Pad
 from oneshot_server.domain.parameters import SEED
 from oneshot_server.domain.requests import GenerateRequest, parse_loras
 from oneshot_server.errors import AlreadyRunningError, BadArgumentsError, OneshotError
 from oneshot_server.transports.osc.clients import Address, Clients
 from oneshot_server.transports.osc.decode import Message, datagram_to_messages
 from oneshot_server.transports.osc.encode import error, event_to_datagram, message, short
+from oneshot_server.transports.osc.midi_requests import MIDI_PORTS, MidiRequests
 from oneshot_server.transports.osc.parse import Parsed, message_id, parse
 
 log = structlog.get_logger(__name__)
@@ -29,18 +33,22 @@ class OscServer(asyncio.DatagramProtocol):
 
     Args:
         core: the daemon without its transports.
+        midi: MIDI, to be watched and taught.
         clients: who is told what.
         version: told in ``/oneshot/welcome``.
         lease_seconds: told in ``/oneshot/welcome``.
     """
 
-    def __init__(self, core: Core, clients: Clients, *, version: str, lease_seconds: int) -> None:
+    def __init__(
+        self, core: Core, midi: Midi, clients: Clients, *, version: str, lease_seconds: int
+    ) -> None:
         self._core = core
         self._clients = clients
         self._version = version
         self._lease_seconds = lease_seconds
         self._transport: asyncio.DatagramTransport | None = None
         self._unsubscribe = core.subscribe(self._on_event)
+        self._midi = MidiRequests(midi, self._answer, clock=clients.clock)
         self._asking: tuple[Address, str] | None = None
         self._refused = 0
         self._refusals_logged = -LOG_SECONDS
@@ -55,6 +63,14 @@ class OscServer(asyncio.DatagramProtocol):
             "/oneshot/model": self._model,
             "/oneshot/lora": self._lora,
             "/oneshot/lora/use": self._lora_use,
+            "/oneshot/pad/trigger": self._pad_trigger,
+            "/oneshot/pad/set": self._pad_set,
+            "/oneshot/pad/get": self._pad_get,
+            "/oneshot/kit/load": self._kit_load,
+            "/oneshot/kit/save": self._kit_save,
+            "/oneshot/kit/rename": self._kit_rename,
+            "/oneshot/kit/list": self._kit_list,
+            **self._midi.handlers,
         }
 
     @property
@@ -66,6 +82,7 @@ class OscServer(asyncio.DatagramProtocol):
     def stop(self) -> None:
         """Send nothing more and free the port."""
         self._unsubscribe()
+        self._midi.stop()
         if self._transport is not None:
             self._transport.close()
 
@@ -142,9 +159,28 @@ class OscServer(asyncio.DatagramProtocol):
             status.model,
             status.training,
         )
+        reserve = status.reserve
+        self._answer(
+            source,
+            "/oneshot/reserve",
+            _id(parsed),
+            reserve.have,
+            reserve.wanted,
+            reserve.hits,
+            reserve.misses,
+        )
 
     def _list(self, parsed: Parsed, source: Address) -> None:
         what = str(parsed.arguments["what"])
+        if what == MIDI_PORTS:
+            self._midi.ports(parsed, source)
+            return
+        self._items(what, parsed, source)
+
+    def _kit_list(self, parsed: Parsed, source: Address) -> None:
+        self._items("kits", parsed, source)
+
+    def _items(self, what: str, parsed: Parsed, source: Address) -> None:
         for item in self._core.list_items(what):
             self._answer(
                 source, "/oneshot/item", _id(parsed), what, short(item.name), short(item.detail)
@@ -152,7 +188,54 @@ class OscServer(asyncio.DatagramProtocol):
         self._answer(source, "/oneshot/ok", _id(parsed))
 
     def _generate(self, parsed: Parsed, source: Address) -> None:
-        self._begin(parsed, source, lambda: self._core.submit(_request(parsed)))
+        self._begin(parsed, source, lambda: self._core.submit(self._request(parsed)))
+
+    def _request(self, parsed: Parsed) -> GenerateRequest:
+        keys = dict(parsed.keys)
+        number = keys.pop("pad", None)
+        pad = Pad() if number is None else self._core.pad(cast("int", number))
+        pad = replace(pad, prompt=str(parsed.arguments["prompt"]))
+        fixed = pad.seed_policy == "fixed"
+        request = pad.request(seed=pad.seed if fixed else secrets.randbelow(int(SEED.high) + 1))
+        if "lora" in keys:
+            request = replace(request, loras=parse_loras(str(keys.pop("lora"))))
+        # The table's types are the request's, a test says so.
+        return replace(request, **keys)  # type: ignore[arg-type]
+
+    def _pad_trigger(self, parsed: Parsed, source: Address) -> None:
+        number = cast("int", parsed.arguments["pad"])
+        velocity = cast("float", parsed.arguments["velocity"])
+        self._begin(parsed, source, lambda: self._core.trigger_pad(number, velocity))
+
+    def _pad_set(self, parsed: Parsed, source: Address) -> None:
+        if not parsed.keys:
+            raise BadArgumentsError("/oneshot/pad/set came without a key, expected key and value")
+        for key, value in parsed.keys.items():
+            self._core.set_pad(cast("int", parsed.arguments["pad"]), key, value)
+        self._answer(source, "/oneshot/ok", _id(parsed))
+
+    def _pad_get(self, parsed: Parsed, source: Address) -> None:
+        number = cast("int", parsed.arguments["pad"])
+        pad = self._core.pad(number)
+        for key in PAD_KEYS:
+            value = getattr(pad, key.name)
+            shown = short(value) if isinstance(value, str) else value
+            self._answer(source, "/oneshot/pad", _id(parsed), number, key.name, shown)
+        self._answer(source, "/oneshot/ok", _id(parsed))
+
+    def _kit_load(self, parsed: Parsed, source: Address) -> None:
+        bank = cast("int | None", parsed.keys.get("bank"))
+        self._core.load_kit(str(parsed.arguments["name"]), bank)
+        self._answer(source, "/oneshot/ok", _id(parsed))
+
+    def _kit_save(self, parsed: Parsed, source: Address) -> None:
+        self._core.save_kit(str(parsed.arguments["name"]))
+        self._answer(source, "/oneshot/ok", _id(parsed))
+
+    def _kit_rename(self, parsed: Parsed, source: Address) -> None:
+        new_name = str(parsed.arguments["new_name"])
+        self._core.rename_kit(str(parsed.arguments["name"]), new_name)
+        self._answer(source, "/oneshot/ok", _id(parsed))
 
     def _train(self, parsed: Parsed, source: Address) -> None:
         dataset = str(parsed.arguments["dataset"])
@@ -224,19 +307,9 @@ def _id(parsed: Parsed) -> str:
     return str(parsed.arguments["id"])
 
 
-def _request(parsed: Parsed) -> GenerateRequest:
-    keys = dict(parsed.keys)
-    keys.setdefault("seed", secrets.randbelow(int(SEED.high) + 1))
-    loras = parse_loras(str(keys.pop("lora", "")))
-    return GenerateRequest(
-        prompt=str(parsed.arguments["prompt"]),
-        loras=loras,
-        **keys,  # type: ignore[arg-type]  # the table's types are the request's, a test says so
-    )
-
-
 async def start_osc_server(
     core: Core,
+    midi: Midi,
     host: str,
     port: int,
     *,
@@ -252,6 +325,7 @@ async def start_osc_server(
     """
     server = OscServer(
         core,
+        midi,
         Clients(lease_seconds=lease_seconds, clock=clock),
         version=version,
         lease_seconds=lease_seconds,

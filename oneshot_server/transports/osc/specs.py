@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from oneshot_server.domain.parameters import GENERATE_KEYS, PROMPT, Parameter
+from oneshot_server.domain.pads import PAD_KEYS
+from oneshot_server.domain.parameters import GENERATE_KEYS, PROMPT, VELOCITY, Parameter
 
 ID: Final = Parameter(
     name="id", kind=str, low=0, high=200, default="", help='chosen by the client; "" for none'
@@ -77,10 +78,19 @@ def _number(name: str, low: float, high: float, text: str) -> Parameter:
 TAGS: Final[Mapping[type, str]] = {str: "s", int: "i", float: "f"}
 PAD: Final = Parameter(name="pad", kind=int, low=0, high=63, default="", help="number of a pad")
 STARS: Final = Parameter(name="stars", kind=int, low=0, high=5, default="", help="0 to 5")
-KEY: Final = _text("key", "a pad's key")
+KIT: Final = _text("name", "a kit")
+BANK: Final = Parameter(
+    name="bank", kind=int, low=0, high=3, default="all pads", help="sixteen of the pads"
+)
 LORA_NAME: Final = _text("name", "a LoRA")
 VERSION: Final = Parameter(
     name="version", kind=int, low=1, high=1_000_000, default="", help="1, 2, …"
+)
+MAP_NAME: Final = Parameter(
+    name="map", kind=str, low=0, high=100, default="", help='a MIDI map; "" for the one in use'
+)
+SECONDS: Final = Parameter(
+    name="seconds", kind=int, low=0, high=3600, default="", help="how long; 0 ends it"
 )
 GENERATED: Final = "as /oneshot/generate"
 ACCEPTED: Final = (
@@ -116,7 +126,8 @@ REQUESTS: Final[Mapping[str, Request]] = {
         ),
         Request(
             address="/oneshot/status",
-            answer="/oneshot/state id state queue_length device model training",
+            answer="/oneshot/state id state queue_length device model training, "
+            "then /oneshot/reserve id have wanted hits misses",
             help="what the daemon is doing",
         ),
         Request(
@@ -127,42 +138,65 @@ REQUESTS: Final[Mapping[str, Request]] = {
         ),
         Request(
             address="/oneshot/pad/trigger",
-            arguments=(ID, PAD, _number("velocity", 0, 1, "how hard")),
+            arguments=(ID, PAD, VELOCITY),
             answer=GENERATED,
-            help="play a pad",
-            built=False,
+            help="hit a pad: a sound from its reserve; notice reserve_miss if it has none",
         ),
         Request(
             address="/oneshot/pad/set",
-            arguments=(ID, PAD, KEY, _text("value", "its value")),
-            help="change a pad",
-            built=False,
+            arguments=(ID, PAD),
+            keys=PAD_KEYS,
+            help="change one key of a pad, or several",
         ),
         Request(
             address="/oneshot/pad/get",
             arguments=(ID, PAD),
             answer="/oneshot/pad id pad key value … then /oneshot/ok id",
-            help="read a pad",
-            built=False,
+            help="read all keys of a pad",
         ),
         Request(
             address="/oneshot/kit/load",
-            arguments=(ID, _text("name", "a kit")),
-            help="load sixteen pads",
-            built=False,
+            arguments=(ID, KIT),
+            keys=(BANK,),
+            help="put a kit on the pads; with a bank only its first sixteen pads, there",
         ),
         Request(
             address="/oneshot/kit/save",
-            arguments=(ID, _text("name", "a kit")),
-            help="save sixteen pads",
-            built=False,
+            arguments=(ID, KIT),
+            help="write the pads as a kit; one of that name is kept as a numbered backup",
+        ),
+        Request(
+            address="/oneshot/kit/rename",
+            arguments=(ID, KIT, _text("new_name", "its new name")),
+            help="give a kit another name",
+        ),
+        Request(
+            address="/oneshot/kit/list",
+            answer="/oneshot/item id what name detail … then /oneshot/ok id",
+            help="name the kits, as /oneshot/list kits",
         ),
         Request(
             address="/oneshot/midi/learn",
-            arguments=(ID, _text("target", "what a controller shall move")),
+            arguments=(ID, _text("target", "as in a MIDI map: pad.3, pad.3.level, kit.house")),
             answer="/oneshot/midi/learned id target message",
-            help="take the next MIDI message for a target",
-            built=False,
+            help="take the next MIDI message for a target; an error if none comes in 30 s",
+        ),
+        Request(
+            address="/oneshot/midi/map",
+            arguments=(ID, MAP_NAME),
+            answer="/oneshot/item id midi_map message target … then /oneshot/ok id",
+            help="take another MIDI map until the daemon ends, and tell what moves what",
+        ),
+        Request(
+            address="/oneshot/midi/ports",
+            answer="/oneshot/item id midi_ports name detail … then /oneshot/ok id",
+            help="name the MIDI ports; an error says why there is no MIDI",
+        ),
+        Request(
+            address="/oneshot/midi/monitor",
+            arguments=(ID, SECONDS),
+            answer="/oneshot/ok id, then /oneshot/midi/event id port message deed …",
+            help="tell this client of every MIDI message and of what it did, for so long",
         ),
         Request(
             address="/oneshot/vary",
@@ -298,12 +332,37 @@ ANSWERS: Final = (
         types="s s s s",
         help="one thing of a list",
     ),
+    Answer(
+        address="/oneshot/midi/learned",
+        arguments="id target message",
+        types="s s s",
+        help="the MIDI message that moves the target from now on",
+    ),
+    Answer(
+        address="/oneshot/midi/event",
+        arguments="id port message deed",
+        types="s s s s",
+        help="a MIDI message and what it did; clock ticks are left out",
+    ),
     Answer(address="/oneshot/ok", arguments="id", types="s", help="done, or the list's end"),
     Answer(
         address="/oneshot/state",
         arguments="id state queue_length device model training",
         types="s s i s s s",
         help="state is starting, loading, ready, busy (still accepts) or failed",
+    ),
+    Answer(
+        address="/oneshot/reserve",
+        arguments="id have wanted hits misses",
+        types="s i i i i",
+        help="finished sounds of all pads that wait for a hit, how many there should be, and how "
+        "many hits found one or none since the start",
+    ),
+    Answer(
+        address="/oneshot/pad",
+        arguments="id pad key value",
+        types="s i s s|i|f",
+        help="one key of a pad",
     ),
 )
 """What the daemon sends."""

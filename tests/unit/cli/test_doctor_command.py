@@ -21,7 +21,8 @@ from oneshot_server.library.home import Home
 from oneshot_server.pipeline import device as device_module
 from oneshot_server.pipeline import model_folder, model_size
 from oneshot_server.pipeline.device_plan import GIB, Kind, Machine, Size
-from oneshot_server.settings import Settings, load_settings
+from oneshot_server.settings import MidiSettings, Settings, load_settings
+from oneshot_server.transports.midi.fake_rtmidi import FakeRtMidi
 
 
 @pytest.fixture
@@ -207,45 +208,52 @@ def test_an_old_python_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     assert python_checks.check_python().level is Level.FAILURE
 
 
-class Mido:
-    """In place of mido: inputs, or trouble."""
-
-    def __init__(self, outcome: list[str] | Exception) -> None:
-        self.outcome = outcome
-
-    def get_input_names(self) -> list[str]:
-        os.write(2, b"ALSA lib: noise from below Python\n")
-        if isinstance(self.outcome, Exception):
-            raise self.outcome
-        return self.outcome
+@pytest.fixture
+def studio(monkeypatch: pytest.MonkeyPatch) -> FakeRtMidi:
+    """A machine with MIDI, and whatever a test plugs in."""
+    studio = FakeRtMidi()
+    monkeypatch.setitem(sys.modules, "rtmidi", studio)  # type: ignore[arg-type]
+    return studio
 
 
-class RtMidiSystemError(OSError):
-    """As rtmidi's own, which is an OSError too."""
+def test_midi_inputs_are_named_with_the_systems_midi(home: Home, studio: FakeRtMidi) -> None:
+    studio.sources = ["Launchpad", "Keystep"]
+    assert midi_check.check_midi(home, Settings()) == ok("midi", "Launchpad, Keystep (coremidi)")
 
 
-@pytest.mark.parametrize(
-    ("outcome", "level", "text"),
-    [
-        (["Launchpad", "Keystep"], Level.OK, "Launchpad, Keystep"),
-        ([], Level.WARNING, "no inputs"),
-        (RtMidiSystemError("error creating ALSA client"), Level.WARNING, "ALSA client"),
-        (OSError("libasound.so.2: no such file"), Level.WARNING, "libasound.so.2"),
-        (ImportError("No module named 'rtmidi'"), Level.WARNING, "rtmidi"),
-    ],
-)
-def test_midi_is_a_warning_at_worst_and_quiet(
-    outcome: list[str] | Exception,
-    level: Level,
-    text: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+def test_inputs_that_the_settings_leave_out_are_no_inputs(home: Home, studio: FakeRtMidi) -> None:
+    studio.sources = ["Keystep"]
+    check = midi_check.check_midi(home, Settings(midi=MidiSettings(inputs=("nano*",))))
+    assert check.level is Level.WARNING
+    assert check.text == "no inputs (coremidi), not listened to: Keystep"
+
+
+def test_midi_that_does_not_work_is_a_warning(home: Home, studio: FakeRtMidi) -> None:
+    studio.broken = True
+    check = midi_check.check_midi(home, Settings())
+    assert check.level is Level.WARNING
+    assert "error creating client" in check.text
+
+
+def test_a_missing_midi_library_is_a_warning_that_says_what_to_install(
+    home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "mido", Mido(outcome))
-    check = midi_check.check_midi()
-    assert check.level is level
-    assert text in check.text
-    assert capfd.readouterr().err == ""
+    monkeypatch.setitem(sys.modules, "rtmidi", None)
+    check = midi_check.check_midi(home, Settings())
+    assert check.level is Level.WARNING
+    assert "pip install python-rtmidi" in check.advice
+
+
+def test_a_broken_midi_map_is_a_failure_as_the_daemon_does_not_start(home: Home) -> None:
+    (home.midi / "mine.toml").write_text("[[bindings]]\nnote = 1", encoding="utf-8")
+    check = midi_check.check_midi(home, Settings(midi=MidiSettings(map="mine")))
+    assert check.level is Level.FAILURE
+    assert "mine.toml: line 1" in check.text
+
+
+def test_midi_that_is_off_is_no_warning(home: Home) -> None:
+    check = midi_check.check_midi(home, Settings(midi=MidiSettings(enabled=False)))
+    assert check.level is Level.OK
 
 
 def device_check_of(

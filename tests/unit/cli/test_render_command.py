@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -91,12 +91,13 @@ class Engine:
 
     async def __call__(
         self,
-        request: GenerateRequest,
+        requests: Sequence[GenerateRequest],
         settings: Settings,
         folder: Path,
         on_event: Callable[[JobEvent], None],
         **options: object,
     ) -> None:
+        (request,) = requests
         self.calls.append({"request": request, "settings": settings, "folder": folder, **options})
         structlog.get_logger().info("what must not be among the paths")
         if self.error:

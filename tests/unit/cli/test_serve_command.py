@@ -39,7 +39,8 @@ class Daemon:
         listeners: list[Callable[[JobEvent], None]] = []
         core = SimpleNamespace(subscribe=listeners.append)
         osc = SimpleNamespace(port=settings.osc.port)
-        on_start(SimpleNamespace(core=core, osc=osc, samples=home.samples))
+        midi = SimpleNamespace(on_ports=lambda tell: tell("MIDI (alsa): no ports yet"))
+        on_start(SimpleNamespace(core=core, osc=osc, midi=midi, samples=home.samples))
         for listener in listeners:
             path = str(home.samples / "kick_7.wav")
             listener(SamplePublished(job=JOB, index=0, path=path, seed=7, seconds=0.5))

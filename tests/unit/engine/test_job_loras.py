@@ -1,6 +1,6 @@
 """Jobs with LoRAs: each gets its own blend, none hears of another's, and copies are told."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +20,7 @@ from oneshot_server.engine.messages import RenderNotice as Told
 from oneshot_server.engine.render_job import JobRenderer
 from oneshot_server.errors import BadArgumentsError, ErrorCode, ModelError, NotFoundError
 from oneshot_server.library.wav_metadata import extract
+from oneshot_server.pipeline.draw import Draw
 from oneshot_server.pipeline.lora_file import read_lora
 from oneshot_server.pipeline.model import Model, load_model
 from oneshot_server.pipeline.nearest import TRAINING_SOUNDS_FILE, image_features
@@ -80,21 +81,12 @@ def versions(tmp_path: Path, model: Model) -> Versions:
     return store
 
 
-def heard(
-    prompt: str,
-    _negative: str,
-    seeds: Sequence[int],
-    model: Model,
-    *,
-    steps: int,
-    guidance: float,
-    on_step: Callable[[int, int], None],
-    sampler: str,
-) -> Sounds:
+def heard(draws: Sequence[Draw], model: Model, **_: object) -> Sounds:
     """A kick each, with what the UNet answers as its noise."""
     noise = unet_output(model).flatten()[: len(KICK)] * 0.01
     sound = KICK + torch.nn.functional.pad(noise, (0, len(KICK) - len(noise)))
-    return Sounds(waveforms=sound.expand(len(seeds), -1), captions=(prompt,) * len(seeds))
+    captions = tuple(draw.prompt for draw in draws)
+    return Sounds(waveforms=sound.expand(len(draws), -1), captions=captions)
 
 
 def work(*loras: tuple[str, float, int | None], **changes: object) -> Render:
@@ -108,7 +100,9 @@ def work(*loras: tuple[str, float, int | None], **changes: object) -> Render:
 
 def run(renderer: JobRenderer, job: Render) -> list[Message]:
     sent: list[Message] = []
-    connection = SimpleNamespace(send=sent.append, stop_if_cancelled=lambda _job: None)
+    connection = SimpleNamespace(
+        send=sent.append, stop_if_cancelled=lambda _job: None, waited_for=lambda: None
+    )
     answer(job, renderer, connection)
     return sent
 
@@ -242,12 +236,10 @@ def remember(path: Path, sounds: list[torch.Tensor]) -> None:
     write_sounds(path.with_name(TRAINING_SOUNDS_FILE), features)
 
 
-def exact(
-    _prompt: str, _negative: str, seeds: Sequence[int], *_model: Model, **_: object
-) -> Sounds:
+def exact(draws: Sequence[Draw], _model: Model, **_: object) -> Sounds:
     """The kick itself, half as loud and a few milliseconds late."""
     sound = 0.5 * torch.nn.functional.pad(KICK, (40, 0))[: len(KICK)]
-    return Sounds(waveforms=sound.expand(len(seeds), -1), captions=("",) * len(seeds))
+    return Sounds(waveforms=sound.expand(len(draws), -1), captions=("",) * len(draws))
 
 
 def test_a_near_copy_is_told_and_in_the_recipe(model, versions):

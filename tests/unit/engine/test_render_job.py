@@ -15,6 +15,7 @@ from oneshot_server.errors import (
     RenderCancelledError,
 )
 from oneshot_server.library.wav_metadata import extract
+from oneshot_server.pipeline.draw import Draw
 from oneshot_server.pipeline.model import Model
 from oneshot_server.pipeline.model_folder import ModelCard
 from oneshot_server.pipeline.prompt import Words
@@ -56,23 +57,23 @@ class FakeRender:
 
     def __call__(
         self,
-        prompt: str,
-        _negative: str,
-        seeds: Sequence[int],
+        draws: Sequence[Draw],
         _model: Model,
         *,
         steps: int,
         guidance: float,
         on_step: Callable[[int, int], None],
+        on_sound: Callable[[], None],
         sampler: str,
     ) -> Sounds:
-        self.batches.append(list(seeds))
+        seeds = [draw.seed for draw in draws]
+        self.batches.append(seeds)
         self.sampling = (steps, guidance, sampler)
         for step in range(steps):
             on_step(step, steps)
         return Sounds(
             waveforms=torch.stack([self.broken.get(seed, KICK) for seed in seeds]),
-            captions=(prompt,) * len(seeds),
+            captions=tuple(draw.prompt for draw in draws),
         )
 
 
@@ -84,7 +85,7 @@ def job(**changes: object) -> Render:
 
 def run(render: FakeRender, work: Render, *, max_batch: int = 4) -> list[Message]:
     sent: list[Message] = []
-    JobRenderer(model(), max_batch=max_batch, render=render).run(work, sent.append, lambda: None)
+    JobRenderer(model(), max_batch=max_batch, render=render).run(work, sent.append, lambda: False)
     return sent
 
 
@@ -140,7 +141,7 @@ def test_a_render_that_stays_broken_never_leaves_the_engine(defect):
     render = FakeRender(dict.fromkeys(range(200), BROKEN[defect]))
     sent: list[Message] = []
     with pytest.raises(DefectError, match=defect):
-        JobRenderer(model(), max_batch=4, render=render).run(job(), sent.append, lambda: None)
+        JobRenderer(model(), max_batch=4, render=render).run(job(), sent.append, lambda: False)
     assert sounds(sent) == []
     assert len(render.batches) == 4
 

@@ -1,6 +1,6 @@
 """A renderer and a publisher that the queue's tests move by hand."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from oneshot_server.domain.events import EngineState, JobId
@@ -14,6 +14,15 @@ class FakeRenderer:
         self.failure = ""
         self.begun: list[tuple[JobId, frozenset[int]]] = []
         self.cancelled: list[JobId] = []
+        self.model_hash = "ab" * 32
+        self.spare: list[tuple[JobId, list[GenerateRequest]]] = []
+        self.cancelled_spare: list[JobId] = []
+
+    def render_spare(self, job: JobId, requests: Sequence[GenerateRequest]) -> None:
+        self.spare.append((job, list(requests)))
+
+    def cancel_spare(self, job: JobId) -> None:
+        self.cancelled_spare.append(job)
 
     def render(self, job: JobId, _request: GenerateRequest, skip: Collection[int]) -> None:
         self.state = EngineState.BUSY

@@ -3,17 +3,21 @@ from types import SimpleNamespace
 
 import pytest
 
+from oneshot_server.domain.core import ReserveStatus
 from oneshot_server.domain.events import Accepted, Cancelled, EngineState, JobId, Notice
 from oneshot_server.domain.lora_card import LoraCard, TrainingFigures
 from oneshot_server.domain.requests import Batch, GenerateRequest, LoraWeight
-from oneshot_server.errors import BadArgumentsError, NotFoundError, NotInThisVersionError
+from oneshot_server.errors import BadArgumentsError, NotFoundError
 from oneshot_server.jobs import core as module
 from oneshot_server.jobs.blend import Blend
 from oneshot_server.jobs.core import OneshotCore
 from oneshot_server.jobs.event_bus import EventBus
 from oneshot_server.jobs.journal import Journal
+from oneshot_server.jobs.kit_desk import KitDesk
+from oneshot_server.jobs.pad_bank import PadBank
 from oneshot_server.jobs.queue import JobQueue
 from oneshot_server.library.database import open_database
+from oneshot_server.library.kit_store import KitStore
 from oneshot_server.starter.train import PROFILE
 from tests.unit.jobs.fakes import FakePublisher, FakeRenderer
 
@@ -100,7 +104,7 @@ class OpenCore(OneshotCore):
 @pytest.fixture
 def core(tmp_path: Path, loras: FakeLoras) -> OpenCore:
     connection = open_database(":memory:")
-    bus, journal = EventBus(), Journal(connection)
+    bus, journal, bank = EventBus(), Journal(connection), PadBank(connection)
     queue = JobQueue(
         renderer=FakeRenderer(),
         journal=journal,
@@ -115,6 +119,12 @@ def core(tmp_path: Path, loras: FakeLoras) -> OpenCore:
         models=FakeModels(),
         loras=loras,
         blend=Blend(connection, loras),
+        bank=bank,
+        pads=SimpleNamespace(status=ReserveStatus),
+        reserve=SimpleNamespace(
+            changed=lambda: None, level=lambda _number: (3, 4), trouble=lambda _number: ""
+        ),
+        desk=KitDesk(bank, KitStore(tmp_path / "kits"), loras),
         journal=journal,
         engine=SimpleNamespace(
             state=EngineState.READY, device="cpu", model="starter", model_hash="0" * 64
@@ -166,12 +176,6 @@ def test_a_blend_outlives_a_change_of_the_model_and_is_told_to_be_left_out(core)
     assert notice.text == (
         "mine left out of the standing blend: trained on another model than other"
     )
-
-
-@pytest.mark.parametrize("what", ["pads", "kits", "midi_ports"])
-def test_lists_of_later_versions_are_known(core, what):
-    with pytest.raises(NotInThisVersionError, match=what):
-        core.list_items(what)
 
 
 def test_an_unknown_list_is_answered_with_the_known_ones(core):
@@ -241,3 +245,33 @@ def test_jobs_that_ended_long_ago_are_forgotten_and_those_that_wait_are_not(core
         (),
         *[(Cancelled(job=job),) for job in ended[2:]],
     ]
+
+
+def test_kits_are_loaded_saved_listed_and_on_the_pads(core):
+    core.load_kit("house")
+    assert core.kit == "house"
+    pads = core.list_items("pads")
+    assert len(pads) == 16
+    assert (pads[0].name, pads[0].detail) == ("0", "kick; reserve 3/4")
+    core.set_pad(0, "prompt", "dark kick")
+    assert core.pad(0).prompt == "dark kick"
+    core.save_kit("mine")
+    kits = {item.name: item.detail for item in core.list_items("kits")}
+    assert kits["mine"] == "loaded; your own"
+    assert kits["house"] == "built in"
+    core.rename_kit("mine", "ours")
+    assert core.kit == "ours"
+
+
+def test_a_kit_in_a_bank_leaves_the_other_pads(core):
+    core.load_kit("house")
+    core.load_kit("trap", 2)
+    assert core.pad(0).name == "kick"
+    assert core.pad(32).name == "808"
+    assert core.pad(48).empty
+
+
+def test_a_pad_refuses_a_lora_that_is_not_there(core):
+    with pytest.raises(NotFoundError, match="no LoRA is named"):
+        core.set_pad(0, "lora", "other:1")
+    assert core.pad(0).lora == ""

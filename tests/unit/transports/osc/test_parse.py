@@ -59,7 +59,7 @@ def test_addresses_of_later_versions_say_so(address):
         (("a", "kick", "tempo", 120), "unknown key 'tempo', expected one of count, seed"),
         (("a", "kick", 5, 5), "unknown key 5"),
         (("a", "kick", "count", 1, "count", 2), "count came twice"),
-        (("a", "kick", "pad", 3), "not in this version"),
+        (("a", "kick", "pad", 64), "pad = 64, expected an int from 0 to 63"),
         (("x" * 201, "kick"), "id has 201 characters"),
     ],
 )

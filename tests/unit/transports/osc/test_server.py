@@ -12,40 +12,12 @@ from oneshot_server.domain.events import (
     TrainingProgress,
 )
 from oneshot_server.errors import AlreadyRunningError
-from oneshot_server.transports.osc.client import OscClient
 from oneshot_server.transports.osc.encode import message
 from oneshot_server.transports.osc.fake_core import FakeCore
+from oneshot_server.transports.osc.fake_midi import FakeMidi
 from oneshot_server.transports.osc.server import OscServer, start_osc_server
 from tests.mutations import bundle, mutated_packets
-
-
-class Peer:
-    """A client on a socket of its own, for use on the event loop."""
-
-    def __init__(self, port: int) -> None:
-        self.client = OscClient("127.0.0.1", port)
-
-    def send(self, address: str, *arguments: float | str) -> None:
-        self.client.send(address, *arguments)
-
-    async def receive(self) -> tuple[object, ...]:
-        received = await asyncio.to_thread(self.client.receive, 20)
-        assert received is not None, "nothing came"
-        return received[0], *received[1]
-
-    async def silent(self) -> bool:
-        """Whether nothing has come before the answer to a ping."""
-        self.send("/oneshot/ping", "silence?")
-        return (await self.receive())[:2] == ("/oneshot/pong", "silence?")
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
+from tests.unit.transports.osc.peer import Clock, Peer
 
 Test = Callable[[FakeCore, OscServer, Peer, Clock], Awaitable[None]]
 
@@ -53,7 +25,9 @@ Test = Callable[[FakeCore, OscServer, Peer, Clock], Awaitable[None]]
 def run(test: Test) -> None:
     async def body() -> None:
         core, clock = FakeCore(), Clock()
-        server = await start_osc_server(core, "127.0.0.1", 0, version="1.2", clock=clock)
+        server = await start_osc_server(
+            core, FakeMidi(), "127.0.0.1", 0, version="1.2", clock=clock
+        )
         peer = Peer(server.port)
         try:
             await test(core, server, peer, clock)
@@ -71,6 +45,7 @@ def test_ping_status_and_list_are_answered_to_the_sender():
         assert await peer.receive() == ("/oneshot/pong", "a", "ready", 0)
         peer.send("/oneshot/status", "b")
         assert await peer.receive() == ("/oneshot/state", "b", "ready", 0, "cpu", "fake", "")
+        assert await peer.receive() == ("/oneshot/reserve", "b", 0, 0, 0, 0)
         peer.send("/oneshot/list", "c", "models")
         assert await peer.receive() == ("/oneshot/item", "c", "models", "models one", "1")
         assert await peer.receive() == ("/oneshot/item", "c", "models", "models two", "2")
@@ -309,7 +284,7 @@ def test_an_error_in_the_server_itself_is_answered_too():
 def test_a_taken_port_is_refused_with_its_number_and_key():
     async def body(core, server, _peer, _clock):
         with pytest.raises(AlreadyRunningError, match=rf"{server.port}.*osc\.port"):
-            await start_osc_server(core, "127.0.0.1", server.port, version="1")
+            await start_osc_server(core, FakeMidi(), "127.0.0.1", server.port, version="1")
 
     run(body)
 

@@ -29,7 +29,8 @@ def test_every_answer_that_a_request_promises_is_in_the_table():
         word
         for request in REQUESTS.values()
         if request.built
-        for word in request.answer.split()
+        for word in request.answer.replace(",", " ").split()
         if word.startswith("/")
     }
-    assert promised <= {answer.address for answer in ANSWERS}
+    # "as /oneshot/generate" promises what that one does.
+    assert promised - REQUESTS.keys() <= {answer.address for answer in ANSWERS}
