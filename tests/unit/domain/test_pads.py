@@ -55,7 +55,7 @@ def test_every_hit_of_every_curve_is_a_proper_touch():
     ("key", "value", "text"),
     [
         ("colour", "red", "unknown key 'colour', expected one of name, prompt"),
-        ("seed_policy", "often", "expected one of new, fixed, walk"),
+        ("seed_policy", "often", "expected new, fixed or walk"),
         ("tune", 99.0, "tune = 99.0, expected a float from -24 to 24"),
         ("prompt", 7, "prompt = 7, expected a string"),
         ("lora", "kicks:9", "a weight from -2 to 4"),

@@ -78,7 +78,7 @@ def test_a_saved_kit_stands_for_the_built_in_one_of_its_name(store):
         ("[pads.3]\ntune = 'up'", r"\[pads.3\] tune = 'up', expected a float"),
         (
             "[pads.3]\nseed_policy = 'often'",
-            r"\[pads.3\] seed_policy = 'often', expected one of new",
+            r"\[pads.3\] seed_policy = 'often', expected new, fixed or walk",
         ),
         ("pads = 3", "pads is no table"),
         ("[pads]\n3 = 'kick'", "pads.3 is no table"),
