@@ -215,6 +215,7 @@ async def running_daemon(
         stack.callback(osc.stop)
         desk.load_first(settings.pads.kit)
         reserve.start()
+        pads.start()
         stack.push_async_callback(reserve.stop)
         stack.push_async_callback(pads.stop)
         engine.start(queue)

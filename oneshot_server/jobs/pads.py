@@ -5,7 +5,9 @@ import secrets
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from typing import Any, Final
 
 import structlog
 
@@ -31,9 +33,10 @@ from oneshot_server.jobs.queue import JobQueue
 from oneshot_server.jobs.reserve import Reserve
 from oneshot_server.library.reserve_folder import Waiting, throw_away
 from oneshot_server.library.samples_folder import SamplesFolder
-from oneshot_server.library.touched_wav import touch_wav
 
 log = structlog.get_logger(__name__)
+
+SOFTENER: Final = "oneshot_server.library.touched_wav"
 
 
 class Pads:
@@ -67,7 +70,7 @@ class Pads:
         self._journal = journal
         self._bus = bus
         self._resolve = resolve
-        self._chores: set[asyncio.Task[None]] = set()
+        self._chores: set[asyncio.Task[object]] = set()
         self._hits = 0
         self._misses = 0
 
@@ -80,6 +83,10 @@ class Pads:
             hits=self._hits,
             misses=self._misses,
         )
+
+    def start(self) -> None:
+        """Load what a soft hit needs, while nobody waits for it: numpy takes its time."""
+        self._in_background(asyncio.to_thread(import_module, SOFTENER))
 
     async def stop(self) -> None:
         """Bring what was begun to its end."""
@@ -172,12 +179,14 @@ class Pads:
         await asyncio.to_thread(self._samples.sync, path)
 
     def _soften(self, waiting: Waiting, touch: Touch, name: str) -> tuple[Path, float]:
+        from oneshot_server.library.touched_wav import touch_wav  # see ``start``
+
         wav, seconds = touch_wav(waiting.path.read_bytes(), touch)
         path = self._samples.publish(wav, name, synced=False)
         throw_away(waiting)
         return path, seconds
 
-    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+    def _in_background(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(work)
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)

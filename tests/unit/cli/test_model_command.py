@@ -118,7 +118,7 @@ def running(monkeypatch):
         for event in events:
             listener(event)
 
-    monkeypatch.setattr("oneshot_server.cli.rendering.daemon_of", lambda *_: FakeDaemon())
+    monkeypatch.setattr("oneshot_server.cli.by_daemon.daemon_of", lambda *_: FakeDaemon())
     monkeypatch.setattr("oneshot_server.cli.by_daemon.change_model_by_daemon", change)
     return events, asked
 

@@ -12,7 +12,7 @@ import pytest
 import structlog
 from typer.testing import CliRunner, Result
 
-from oneshot_server.cli import app, rendering
+from oneshot_server.cli import app, by_daemon, rendering
 from oneshot_server.cli import replay as replaying
 from oneshot_server.cli.by_daemon import Client
 from oneshot_server.domain.events import (
@@ -287,8 +287,8 @@ def daemon(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Generat
         path.write_bytes(WAV)
         listener(SamplePublished(job=JOB, index=0, path=str(path), seed=7, seconds=0.25))
 
-    monkeypatch.setattr(rendering, "OscClient", FakeClient)
-    monkeypatch.setattr(rendering, "answers", lambda _: True)
+    monkeypatch.setattr(by_daemon, "OscClient", FakeClient)
+    monkeypatch.setattr(by_daemon, "answers", lambda _: True)
     monkeypatch.setattr(rendering, "render_by_daemon", render_it)
     home.create()
     with home.lock(("0.0.0.0", 9400)):
@@ -317,7 +317,7 @@ def test_the_daemons_sounds_are_copied_to_out(home: Home, tmp_path: Path) -> Non
 def test_a_daemon_that_does_not_answer_is_not_waited_for(
     daemon: list[GenerateRequest], engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rendering, "answers", lambda _: False)
+    monkeypatch.setattr(by_daemon, "answers", lambda _: False)
     assert render("kick").exit_code == 0
     assert engine.calls
     assert not daemon

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from oneshot_server.errors import ErrorCode
 from oneshot_server.training.messages import (
+    Planned,
     Prepared,
     Progress,
     TrainingFailed,
@@ -44,6 +45,7 @@ def test_asked_to_stop_it_keeps_a_checkpoint_and_says_nothing_more(tiny_folder, 
     with subprocess.Popen([*COMMAND, str(spec.write())], stdout=subprocess.PIPE) as trainer:
         assert trainer.stdout is not None
         messages = (decode_line(line) for line in trainer.stdout)
+        assert isinstance(next(messages), Planned)
         assert isinstance(next(messages), Prepared)
         first = next(messages)
         assert isinstance(first, Progress)
