@@ -47,8 +47,8 @@ from oneshot_server.training.captions import read_caption
 from oneshot_server.training.sound_files import read_sound, sound_to_waveform
 
 SOUNDS = 64
-OTHERS = 10
-"""Sounds of each other class."""
+OTHERS = 110
+"""Sounds of all other classes together."""
 
 FIRST_SEED = 5000
 BATCH = 8
@@ -166,8 +166,10 @@ def compare(folder: Path, judge: Judge, model: Model, options: Sequence[str], ke
     captions = [read_caption(file.caption, model) for file in second]
     prompts = [c.kind or c.text for c in captions]
     asked = [prompts[i % len(prompts)] for i in range(SOUNDS)]
-    kinds = [kind for kind in PROMPTS if kind not in {c.kind for c in captions}]
-    others = [PROMPTS[kind] for kind in kinds for _ in range(OTHERS)]
+    held = {read_caption(file.caption, model).kind for file in manifest.files}
+    kinds = [kind for kind in PROMPTS if kind not in held]
+    asked_kinds = [kinds[i % len(kinds)] for i in range(OTHERS)] if kinds else []
+    others = [PROMPTS[kind] for kind in asked_kinds]
     heard = read_sounds([folder / file.path for file in first], model)
     unheard = read_sounds([folder / file.path for file in second], model)
     every = read_sounds([folder / file.path for file in manifest.files], model)
@@ -183,7 +185,7 @@ def compare(folder: Path, judge: Judge, model: Model, options: Sequence[str], ke
                 waveforms=other.waveforms,
                 features=other.features,
                 mels=other.mels,
-                kinds=np.array([kind for kind in kinds for _ in range(OTHERS)]),
+                kinds=np.array(asked_kinds),
                 kits=other.kits,
             )
             named = judge.named(other)
