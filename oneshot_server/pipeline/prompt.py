@@ -139,12 +139,13 @@ def with_captions(words: Words, texts: Sequence[str]) -> Words:
         words: of the base model.
         texts: captions in the model's words.
     """
-    learned: dict[str, tuple[tuple[str, ...], ...]] = {}
+    learned: dict[str, list[tuple[str, ...]]] = {}
     for text in texts:
         kind, *rest = sorted(text.split(), key=lambda word: word not in words.classes) or [""]
         if kind in words.classes:
-            learned[kind] = (*learned.get(kind, ()), tuple(rest))
-    return replace(words, captions={**words.captions, **learned})
+            learned.setdefault(kind, []).append(tuple(rest))
+    captions = {kind: tuple(seen) for kind, seen in learned.items()}
+    return replace(words, captions={**words.captions, **captions})
 
 
 def _excludes(word: str, other: str, words: Words) -> bool:
