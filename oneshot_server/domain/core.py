@@ -27,6 +27,21 @@ class ReserveStatus:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PadLevel:
+    """What a pad has in reserve.
+
+    Attributes:
+        have: finished sounds that wait for a hit.
+        wanted: how many there should be.
+        trouble: why they cannot be rendered; empty if they can.
+    """
+
+    have: int = 0
+    wanted: int = 0
+    trouble: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Status:
     """A snapshot for ``/oneshot/state`` and ``/oneshot/reserve``."""
 
@@ -129,6 +144,14 @@ class Core(Protocol):
 
         Raises:
             BadArgumentsError: no pad has this number.
+        """
+        ...
+
+    def pad_level(self, number: int) -> PadLevel:
+        """What a pad has in reserve.
+
+        Args:
+            number: 0 to 63.
         """
         ...
 

@@ -88,6 +88,7 @@ class TrainingProgress:
         loss: mean of the last steps.
         seconds_left: as it looks now.
         device: that it runs on.
+        dataset: that it trains on.
     """
 
     job: JobId
@@ -96,6 +97,7 @@ class TrainingProgress:
     loss: float
     seconds_left: float
     device: str
+    dataset: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-from oneshot_server.domain.core import Item, Status
+from oneshot_server.domain.core import Item, PadLevel, Status
 from oneshot_server.domain.events import (
     Accepted,
     Cancelled,
@@ -215,6 +215,11 @@ class OneshotCore:
         """What a pad plays; see ``domain.core.Core``."""
         return self._bank.pad(number)
 
+    def pad_level(self, number: int) -> PadLevel:
+        """What a pad has in reserve; see ``domain.core.Core``."""
+        have, wanted = self._reserve.level(number)
+        return PadLevel(have=have, wanted=wanted, trouble=self._reserve.trouble(number))
+
     def set_pad(self, number: int, key: str, value: Value) -> None:
         """Change a pad; see ``domain.core.Core``."""
         self._desk.set_pad(number, key, value)
@@ -290,9 +295,9 @@ class OneshotCore:
         for number, pad in enumerate(self._bank.pads):
             if pad.empty:
                 continue
-            have, wanted = self._reserve.level(number)
-            trouble = self._reserve.trouble(number)
-            detail = f"{pad.label}; reserve {have}/{wanted}{'; ' if trouble else ''}{trouble}"
+            level = self.pad_level(number)
+            detail = f"{pad.label}; reserve {level.have}/{level.wanted}"
+            detail += f"; {level.trouble}" if level.trouble else ""
             items.append(Item(name=str(number), detail=detail))
         return items
 

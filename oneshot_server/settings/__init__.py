@@ -14,6 +14,7 @@ from oneshot_server.settings.values import (
     SamplesSettings,
     Settings,
     TrainingSettings,
+    WebSettings,
 )
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "SamplesSettings",
     "Settings",
     "TrainingSettings",
+    "WebSettings",
     "default_toml",
     "find_profile",
     "home_from_environment",

@@ -237,6 +237,34 @@ class MidiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ] = 2.0
 
 
+class WebSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The page in the browser."""
+
+    enabled: Annotated[bool, Meta(description="serve the page")] = True
+    host: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=253,
+            description="address to listen on; other than 127.0.0.1 lets the network in, "
+            "and then a token is asked for",
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535, description="TCP port to listen on; 0 takes any")] = (
+        9331
+    )
+    token: Annotated[
+        str,
+        Meta(
+            max_length=200,
+            description='what a browser must show; "" makes one up where the network is let in',
+        ),
+    ] = ""
+    upload_megabytes: Annotated[
+        int, Meta(ge=1, le=1024, description="the largest file that may be dropped on the page")
+    ] = 100
+
+
 class LogSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is written to the logs folder."""
 
@@ -260,4 +288,5 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pads: PadsSettings = field(default_factory=PadsSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     midi: MidiSettings = field(default_factory=MidiSettings)
+    web: WebSettings = field(default_factory=WebSettings)
     log: LogSettings = field(default_factory=LogSettings)

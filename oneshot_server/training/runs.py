@@ -272,6 +272,7 @@ class TrainingRuns:
                                 loss=message.loss,
                                 seconds_left=message.seconds_left,
                                 device=message.device,
+                                dataset=run.dataset,
                             )
                         )
                     case TrainingFailed():

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from oneshot_server.domain.core import Item, Status
+from oneshot_server.domain.core import Item, PadLevel, Status
 from oneshot_server.domain.events import Accepted, Cancelled, EngineState, JobEvent, JobId
 from oneshot_server.domain.pads import PADS, Pad, Value
 from oneshot_server.domain.requests import GenerateRequest
@@ -93,6 +93,10 @@ class FakeCore:
     def pad(self, number: int) -> Pad:
         """See ``domain.core.Core``."""
         return self.pads[number]
+
+    def pad_level(self, number: int) -> PadLevel:
+        """See ``domain.core.Core``."""
+        return PadLevel(wanted=0 if self.pads[number].empty else 4)
 
     def set_pad(self, number: int, key: str, value: Value) -> None:
         """See ``domain.core.Core``."""

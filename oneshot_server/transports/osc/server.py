@@ -2,10 +2,8 @@
 
 import asyncio
 import errno
-import secrets
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final, cast
 
 import structlog
@@ -13,10 +11,9 @@ import structlog
 from oneshot_server.domain.core import Core
 from oneshot_server.domain.events import Accepted, Cancelled, Done, Failed, JobEvent, JobId
 from oneshot_server.domain.midi import Midi
-from oneshot_server.domain.pads import PAD_KEYS, Pad
-from oneshot_server.domain.parameters import SEED
-from oneshot_server.domain.requests import GenerateRequest, parse_loras
+from oneshot_server.domain.pads import PAD_KEYS
 from oneshot_server.errors import AlreadyRunningError, BadArgumentsError, OneshotError
+from oneshot_server.transports.deeds import CHANGES, JOBS
 from oneshot_server.transports.osc.clients import Address, Clients
 from oneshot_server.transports.osc.decode import Message, datagram_to_messages
 from oneshot_server.transports.osc.encode import error, event_to_datagram, message, short
@@ -55,21 +52,13 @@ class OscServer(asyncio.DatagramProtocol):
         self._handlers: dict[str, Callable[[Parsed, Address], None]] = {
             "/oneshot/hello": self._hello,
             "/oneshot/ping": self._ping,
-            "/oneshot/generate": self._generate,
             "/oneshot/cancel": self._cancel,
             "/oneshot/status": self._status,
             "/oneshot/list": self._list,
-            "/oneshot/train": self._train,
-            "/oneshot/model": self._model,
-            "/oneshot/lora": self._lora,
-            "/oneshot/lora/use": self._lora_use,
-            "/oneshot/pad/trigger": self._pad_trigger,
-            "/oneshot/pad/set": self._pad_set,
             "/oneshot/pad/get": self._pad_get,
-            "/oneshot/kit/load": self._kit_load,
-            "/oneshot/kit/save": self._kit_save,
-            "/oneshot/kit/rename": self._kit_rename,
             "/oneshot/kit/list": self._kit_list,
+            **dict.fromkeys(JOBS, self._job),
+            **dict.fromkeys(CHANGES, self._change),
             **self._midi.handlers,
         }
 
@@ -187,31 +176,11 @@ class OscServer(asyncio.DatagramProtocol):
             )
         self._answer(source, "/oneshot/ok", _id(parsed))
 
-    def _generate(self, parsed: Parsed, source: Address) -> None:
-        self._begin(parsed, source, lambda: self._core.submit(self._request(parsed)))
+    def _job(self, parsed: Parsed, source: Address) -> None:
+        self._begin(parsed, source, lambda: JOBS[parsed.spec.address](self._core, parsed))
 
-    def _request(self, parsed: Parsed) -> GenerateRequest:
-        keys = dict(parsed.keys)
-        number = keys.pop("pad", None)
-        pad = Pad() if number is None else self._core.pad(cast("int", number))
-        pad = replace(pad, prompt=str(parsed.arguments["prompt"]))
-        fixed = pad.seed_policy == "fixed"
-        request = pad.request(seed=pad.seed if fixed else secrets.randbelow(int(SEED.high) + 1))
-        if "lora" in keys:
-            request = replace(request, loras=parse_loras(str(keys.pop("lora"))))
-        # The table's types are the request's, a test says so.
-        return replace(request, **keys)  # type: ignore[arg-type]
-
-    def _pad_trigger(self, parsed: Parsed, source: Address) -> None:
-        number = cast("int", parsed.arguments["pad"])
-        velocity = cast("float", parsed.arguments["velocity"])
-        self._begin(parsed, source, lambda: self._core.trigger_pad(number, velocity))
-
-    def _pad_set(self, parsed: Parsed, source: Address) -> None:
-        if not parsed.keys:
-            raise BadArgumentsError("/oneshot/pad/set came without a key, expected key and value")
-        for key, value in parsed.keys.items():
-            self._core.set_pad(cast("int", parsed.arguments["pad"]), key, value)
+    def _change(self, parsed: Parsed, source: Address) -> None:
+        CHANGES[parsed.spec.address](self._core, parsed)
         self._answer(source, "/oneshot/ok", _id(parsed))
 
     def _pad_get(self, parsed: Parsed, source: Address) -> None:
@@ -221,38 +190,6 @@ class OscServer(asyncio.DatagramProtocol):
             value = getattr(pad, key.name)
             shown = short(value) if isinstance(value, str) else value
             self._answer(source, "/oneshot/pad", _id(parsed), number, key.name, shown)
-        self._answer(source, "/oneshot/ok", _id(parsed))
-
-    def _kit_load(self, parsed: Parsed, source: Address) -> None:
-        bank = cast("int | None", parsed.keys.get("bank"))
-        self._core.load_kit(str(parsed.arguments["name"]), bank)
-        self._answer(source, "/oneshot/ok", _id(parsed))
-
-    def _kit_save(self, parsed: Parsed, source: Address) -> None:
-        self._core.save_kit(str(parsed.arguments["name"]))
-        self._answer(source, "/oneshot/ok", _id(parsed))
-
-    def _kit_rename(self, parsed: Parsed, source: Address) -> None:
-        new_name = str(parsed.arguments["new_name"])
-        self._core.rename_kit(str(parsed.arguments["name"]), new_name)
-        self._answer(source, "/oneshot/ok", _id(parsed))
-
-    def _train(self, parsed: Parsed, source: Address) -> None:
-        dataset = str(parsed.arguments["dataset"])
-        self._begin(parsed, source, lambda: self._core.train(dataset))
-
-    def _model(self, parsed: Parsed, source: Address) -> None:
-        name = str(parsed.arguments["name"])
-        self._begin(parsed, source, lambda: self._core.change_model(name))
-
-    def _lora(self, parsed: Parsed, source: Address) -> None:
-        weight = cast("float", parsed.arguments["weight"])
-        self._core.set_lora(str(parsed.arguments["name"]), weight)
-        self._answer(source, "/oneshot/ok", _id(parsed))
-
-    def _lora_use(self, parsed: Parsed, source: Address) -> None:
-        version = cast("int", parsed.arguments["version"])
-        self._core.use_lora(str(parsed.arguments["name"]), version)
         self._answer(source, "/oneshot/ok", _id(parsed))
 
     def _begin(self, parsed: Parsed, source: Address, accept: Callable[[], JobId]) -> None:

@@ -1,0 +1,240 @@
+"""Folders to train on and what came of them: files dropped on the page, versions to listen to."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from oneshot_server.domain.core import Core
+from oneshot_server.domain.events import JobEvent, TrainingProgress
+from oneshot_server.domain.lora_card import LoraCard
+from oneshot_server.domain.parameters import Parameter
+from oneshot_server.errors import NotFoundError
+from oneshot_server.library.dataset_folder import SUFFIXES, dataset_names
+from oneshot_server.library.incoming import TooLargeError, check_sound_name, folder_for, receive
+from oneshot_server.library.lora_store import LoraStore
+from oneshot_server.library.named_folders import visible_folders
+from oneshot_server.transports.web.answers import json_response
+from oneshot_server.transports.web.specs import Operation, number, path_number, path_text
+
+DATASET: Final = Parameter(name="dataset", kind=str, low=1, high=80, default="", help="a folder")
+FILE: Final = Parameter(name="file", kind=str, low=1, high=200, default="", help="a file's name")
+LORA: Final = Parameter(name="lora", kind=str, low=1, high=80, default="", help="a LoRA")
+VERSION: Final = number("version", "1, 2, …", low=1, high=1_000_000)
+AUDITIONS: Final = "audition_*.wav"
+MOST_POINTS: Final = 4000
+MOST_COUNTED: Final = 10_000
+
+
+class Dataset(Struct, frozen=True, kw_only=True):
+    """A folder of one's own sounds."""
+
+    name: str
+    sounds: Annotated[int, Meta(description="files that are named as sounds")]
+
+
+class LoraVersion(Struct, frozen=True, kw_only=True):
+    """What a training has made."""
+
+    version: int
+    live: bool
+    sounds: Annotated[int, Meta(description="that it was trained on")]
+    held_out_db: Annotated[float, Meta(description="distance to sounds that it has not heard, dB")]
+    base_db: Annotated[float, Meta(description="the same without the LoRA")]
+    auditions: Annotated[tuple[str, ...], Meta(description="files to listen to")]
+
+
+class Lora(Struct, frozen=True, kw_only=True):
+    """A LoRA with its versions, the newest first; another tool's file has none."""
+
+    name: str
+    versions: tuple[LoraVersion, ...]
+
+
+class Training(Struct, frozen=True, kw_only=True):
+    """The training that runs, or ran last."""
+
+    job: str = ""
+    dataset: str = ""
+    fraction: float = 0.0
+    seconds_left: float = 0.0
+    losses: Annotated[
+        tuple[tuple[int, float], ...], Meta(description="step and loss, in order")
+    ] = ()
+
+
+class Uploaded(Struct, frozen=True, kw_only=True):
+    """A file is in its folder."""
+
+    name: Annotated[str, Meta(description="under which it was kept: no file is overwritten")]
+
+
+class Datasets:
+    """The operations on datasets, LoRAs and uploads.
+
+    Args:
+        core: tells of trainings.
+        folder: of the datasets.
+        samples: folder of the sounds.
+        loras: what was trained.
+        most_bytes: that an uploaded file may have.
+    """
+
+    def __init__(
+        self, core: Core, *, folder: Path, samples: Path, loras: LoraStore, most_bytes: int
+    ) -> None:
+        self._folder = folder
+        self._samples = samples
+        self._loras = loras
+        self._most_bytes = most_bytes
+        self._last = Training()
+        self._losses: deque[tuple[int, float]] = deque(maxlen=MOST_POINTS)
+        self.stop: Callable[[], None] = core.subscribe(self._on_event)
+
+    def operations(self) -> Iterator[Operation]:
+        """The rows of the table."""
+        yield Operation(
+            method="GET",
+            path="/api/datasets",
+            help="folders of one's own sounds",
+            answer=Sequence[Dataset],
+            handle=self._datasets,
+        )
+        yield Operation(
+            method="PUT",
+            path="/api/datasets/{dataset}/{file}",
+            help="put a sound into a dataset, which is made if it is not there",
+            path_parameters=(DATASET, FILE),
+            uploads=True,
+            answer=Uploaded,
+            status=201,
+            handle=self._upload,
+        )
+        yield Operation(
+            method="PUT",
+            path="/api/dropped/{file}",
+            help="put a sound of one's own into the samples folder",
+            path_parameters=(FILE,),
+            uploads=True,
+            answer=Uploaded,
+            status=201,
+            handle=self._drop,
+        )
+        yield Operation(
+            method="GET",
+            path="/api/loras",
+            help="what was trained",
+            answer=Sequence[Lora],
+            handle=self._lora_list,
+        )
+        yield Operation(
+            method="GET",
+            path="/api/loras/{lora}/{version}/{file}",
+            help="a sound that a version of a LoRA made",
+            path_parameters=(LORA, VERSION, FILE),
+            media="audio/wav",
+            handle=self._audition,
+        )
+        yield Operation(
+            method="GET",
+            path="/api/training",
+            help="the training that runs, or ran last, with its losses",
+            answer=Training,
+            handle=self._training,
+        )
+
+    async def _datasets(self, _request: Request) -> Response:
+        folders = await asyncio.to_thread(visible_folders, self._folder)
+        counts = await asyncio.to_thread(lambda: [_count_sounds(folder) for folder in folders])
+        return json_response(
+            [Dataset(name=f.name, sounds=n) for f, n in zip(folders, counts, strict=True)]
+        )
+
+    async def _upload(self, request: Request) -> Response:
+        name = path_text(request, FILE)
+        check_sound_name(name)
+        _check_length(request, name, self._most_bytes)
+        dataset = path_text(request, DATASET)
+        if dataset not in dataset_names(self._folder):
+            self._loras.work(dataset)  # it becomes a LoRA's name
+        return await self._receive(request, folder_for(self._folder, dataset), name)
+
+    async def _drop(self, request: Request) -> Response:
+        name = path_text(request, FILE)
+        check_sound_name(name)
+        _check_length(request, name, self._most_bytes)
+        return await self._receive(request, self._samples, name)
+
+    async def _receive(self, request: Request, folder: Path, name: str) -> Response:
+        path = await receive(request.stream(), folder, name, most_bytes=self._most_bytes)
+        return json_response(Uploaded(name=path.name), 201)
+
+    async def _lora_list(self, _request: Request) -> Response:
+        return json_response(await asyncio.to_thread(self._all_loras))
+
+    def _all_loras(self) -> list[Lora]:
+        loras = []
+        for name in self._loras.names():
+            live = self._loras.live_version(name)
+            cards = self._loras.versions(name)[::-1]
+            versions = [self._version(name, card, live=card.version == live) for card in cards]
+            loras.append(Lora(name=name, versions=tuple(versions)))
+        return loras
+
+    def _version(self, name: str, card: LoraCard, *, live: bool) -> LoraVersion:
+        folder = self._loras.adapter(name, card.version).parent
+        return LoraVersion(
+            version=card.version,
+            live=live,
+            sounds=card.sounds,
+            held_out_db=card.figures.held_out,
+            base_db=card.figures.held_out_base,
+            auditions=tuple(sorted(path.name for path in folder.glob(AUDITIONS))),
+        )
+
+    async def _audition(self, request: Request) -> Response:
+        wanted = path_text(request, FILE)
+        version = path_number(request, VERSION)
+        folder = self._loras.adapter(path_text(request, LORA), version).parent
+        for path in folder.glob(AUDITIONS):  # compared, never made part of a path
+            if path.name == wanted and path.is_file() and not path.is_symlink():
+                return FileResponse(path)
+        raise NotFoundError(f"no sound {wanted[:60]!r} of this version")
+
+    async def _training(self, _request: Request) -> Response:
+        return json_response(self._last)
+
+    def _on_event(self, event: JobEvent) -> None:
+        if not isinstance(event, TrainingProgress):
+            return
+        if event.job != self._last.job:
+            self._losses.clear()
+        self._losses.append((event.step, event.loss))
+        self._last = Training(
+            job=event.job,
+            dataset=event.dataset,
+            fraction=event.fraction,
+            seconds_left=event.seconds_left,
+            losses=tuple(self._losses),
+        )
+
+
+def _check_length(request: Request, name: str, most_bytes: int) -> None:
+    """Refuse what says that it is too large before any of it is read."""
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > most_bytes:
+        raise TooLargeError(name, most_bytes)
+
+
+def _count_sounds(folder: Path) -> int:
+    count = 0
+    for path in folder.rglob("*"):
+        count += path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+        if count >= MOST_COUNTED:
+            break
+    return count

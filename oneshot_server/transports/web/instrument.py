@@ -1,0 +1,108 @@
+"""What the daemon is doing, its pads and its lists by HTTP."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Final
+
+from msgspec import Meta, Struct
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from oneshot_server.domain.core import Core, PadLevel, Status
+from oneshot_server.domain.midi import Midi
+from oneshot_server.domain.pads import PADS, Pad
+from oneshot_server.domain.parameters import Parameter
+from oneshot_server.errors import BusyError, NoMidiError
+from oneshot_server.transports.web.answers import Named, json_response
+from oneshot_server.transports.web.events import Events
+from oneshot_server.transports.web.specs import Operation, path_text
+
+LISTS: Final = ("kits", "loras", "models", "midi_ports", "midi_map")
+WHAT: Final = Parameter(
+    name="what", kind=str, low=1, high=40, default="", help="kind of things", choices=LISTS
+)
+
+
+class NumberedPad(Struct, frozen=True, kw_only=True):
+    """A pad, and what it has in reserve."""
+
+    number: Annotated[int, Meta(ge=0, le=63)]
+    pad: Pad
+    level: PadLevel
+
+
+class Instrument:
+    """The operations on the daemon itself.
+
+    Args:
+        core: the daemon without its transports.
+        midi: MIDI, to be watched.
+        events: what is told to pages.
+    """
+
+    def __init__(self, core: Core, midi: Midi, events: Events) -> None:
+        self._core = core
+        self._midi = midi
+        self._events = events
+
+    def operations(self) -> Iterator[Operation]:
+        """The rows of the table."""
+        yield Operation(
+            method="GET",
+            path="/api/status",
+            help="what the daemon is doing",
+            answer=Status,
+            handle=self._status,
+        )
+        yield Operation(
+            method="GET",
+            path="/api/pads",
+            help="all pads",
+            answer=Sequence[NumberedPad],
+            handle=self._pads,
+        )
+        yield Operation(
+            method="GET",
+            path="/api/list/{what}",
+            help="name the things of a kind",
+            path_parameters=(WHAT,),
+            answer=Sequence[Named],
+            handle=self._list,
+        )
+        yield Operation(
+            method="GET",
+            path="/api/events",
+            help="server-sent events: accepted, progress, notice, sample, training, lora, done, "
+            "failed, cancelled as in OSC; library (ids added, changed, removed); status; pads; "
+            "lost (ask for everything again)",
+            media="text/event-stream",
+            handle=self._stream,
+        )
+
+    async def _status(self, _request: Request) -> Response:
+        return json_response(self._core.status())
+
+    async def _pads(self, _request: Request) -> Response:
+        return json_response(
+            [
+                NumberedPad(number=n, pad=self._core.pad(n), level=self._core.pad_level(n))
+                for n in range(PADS)
+            ]
+        )
+
+    async def _list(self, request: Request) -> Response:
+        what = path_text(request, WHAT)
+        try:
+            if what == "midi_ports":
+                items = self._midi.ports()
+            elif what == "midi_map":
+                items = self._midi.map_items()
+            else:
+                items = self._core.list_items(what)
+        except NoMidiError:
+            items = ()
+        return json_response([Named(name=item.name, detail=item.detail) for item in items])
+
+    async def _stream(self, _request: Request) -> Response:
+        if self._events.full:
+            raise BusyError("too many pages listen already")
+        return StreamingResponse(self._events.stream(), media_type="text/event-stream")

@@ -1,0 +1,148 @@
+// The page: its parts, put together.
+
+import { listen } from "./api.js";
+import { hush, setVolume } from "./audio.js";
+import { on } from "./bus.js";
+import { again, between, startDetail, vary } from "./detail.js";
+import { byId, icon, toast } from "./dom.js";
+import { startDrop } from "./drop.js";
+import { Filters } from "./filters.js";
+import { Grid } from "./grid.js";
+import { startKeys } from "./keys.js";
+import { SoundMap } from "./map.js";
+import { arrived, isOnPath } from "./morph_path.js";
+import { startPads } from "./pads.js";
+import { isMine, startPrompt } from "./prompt.js";
+import { startScope } from "./scope.js";
+import { listenTo, select, selected, setEnd, star } from "./selection.js";
+import { Source } from "./source.js";
+import { startTraining } from "./training.js";
+
+const VIEWS = ["grid", "map", "pads", "train"];
+
+const source = new Source();
+const filters = new Filters(source);
+const grid = new Grid(source);
+const map = new SoundMap();
+let view = "grid";
+
+function setView(name) {
+  view = name;
+  document.body.dataset.view = name;
+  for (const one of VIEWS) {
+    byId(`${one}-view`).hidden = one !== name;
+    const tab = byId(`tab-${one}`);
+    tab.setAttribute("aria-selected", one === name);
+    tab.tabIndex = one === name ? 0 : -1;
+  }
+  map.show(name === "map");
+  if (name === "grid") byId("grid").focus({ preventScroll: true });
+  if (name === "map") byId("map").focus({ preventScroll: true });
+}
+
+function toggleHover() {
+  grid.hovering = !grid.hovering;
+  byId("hover").setAttribute("aria-pressed", grid.hovering);
+  toast(grid.hovering ? "Sounds play under the pointer" : "Sounds play when they are clicked");
+}
+
+function togglePicture() {
+  const spectral = document.body.classList.toggle("spectral");
+  byId("picture").setAttribute("aria-pressed", spectral);
+}
+
+const rate = (stars) => star(stars).catch((problem) => toast(problem.message, true));
+
+startPrompt();
+startDetail(source);
+startPads();
+startTraining();
+startDrop();
+startScope();
+startKeys(
+  [
+    { keys: ["n"], help: "type a prompt", act: () => byId("prompt").focus() },
+    { keys: ["/"], help: "search", act: () => { setView("grid"); byId("search").focus(); } },
+    { keys: [" "], help: "play again", act: () => selected && listenTo(selected), repeats: true },
+    { keys: ["0", "1", "2", "3", "4", "5"], help: "stars", act: ({ key }) => rate(Number(key)) },
+    { keys: ["v"], help: "vary", act: vary },
+    { keys: ["r"], help: "the same recipe with a new seed", act: again },
+    { keys: ["l"], help: "more like this", act: () => { if (selected) { setView("grid"); source.alikeTo(selected); } } },
+    { keys: ["a"], help: "one end of a morph", act: () => selected && setEnd("a", selected) },
+    { keys: ["b"], help: "its other end", act: () => selected && setEnd("b", selected) },
+    { keys: ["x"], help: "a sound between the two", act: between },
+    { keys: ["t"], help: "add a tag", act: () => selected && byId("new-tag").focus() },
+    { keys: ["w"], help: "waveforms or spectrograms", act: togglePicture },
+    { keys: ["h"], help: "whether sounds play under the pointer", act: toggleHover },
+    { keys: ["g"], help: "grid", act: () => setView("grid") },
+    { keys: ["m"], help: "map", act: () => setView("map") },
+    { keys: ["p"], help: "pads", act: () => setView("pads") },
+    { keys: ["d"], help: "datasets and training", act: () => setView("train") },
+    { keys: ["?"], help: "this list", act: () => byId("help-dialog").showModal() },
+    { keys: ["Escape"], help: "silence, and the grid", act: () => { hush(); document.body.classList.remove("detailed"); setView("grid"); } },
+  ],
+  () => view,
+);
+
+for (const name of VIEWS) byId(`tab-${name}`).addEventListener("click", () => setView(name));
+byId("tabs").addEventListener("keydown", (event) => {
+  const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
+  if (!step) return;
+  event.preventDefault();
+  event.stopPropagation();
+  const next = VIEWS[(VIEWS.indexOf(view) + step + VIEWS.length) % VIEWS.length];
+  setView(next);
+  byId(`tab-${next}`).focus();
+});
+for (const element of document.querySelectorAll("[data-icon]")) element.prepend(icon(element.dataset.icon));
+byId("hover").addEventListener("click", toggleHover);
+byId("picture").addEventListener("click", togglePicture);
+byId("help").addEventListener("click", () => byId("help-dialog").showModal());
+byId("volume").addEventListener("input", (event) => setVolume(Number(event.target.value)));
+byId("search").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" && event.key !== "ArrowDown") return;
+  event.preventDefault();
+  byId("grid").focus();
+  if (source.total) grid.choose(0);
+});
+
+// A sound that this page asked for is selected and played when it is there.
+const expected = new Map(); // path to job
+const heardOf = new Set(); // jobs of which one sound was played already
+on("sample", ({ job, path }) => {
+  if (isMine(job) || isOnPath(job)) expected.set(path, job);
+});
+on("library", ({ now }) => {
+  for (const sound of now) {
+    const path = [...expected.keys()].find((one) => one === sound.path || one.endsWith(`/${sound.path}`));
+    if (!path) continue;
+    const job = expected.get(path);
+    expected.delete(path);
+    if (isOnPath(job)) arrived(job, sound);
+    else if (!heardOf.has(job)) {
+      heardOf.add(job);
+      select(sound);
+    }
+  }
+});
+on("status", ({ state, device, model, queue_length }) => {
+  const light = byId("state");
+  light.dataset.state = state;
+  const waiting = queue_length ? `, ${queue_length} waiting` : "";
+  byId("state-text").textContent = `${{ busy: "rendering" }[state] ?? state}${waiting}`;
+  light.title = [model, device].filter(Boolean).join(" on ");
+});
+on("connected", (connected) => {
+  document.body.classList.toggle("alone", !connected);
+  if (connected) return;
+  byId("state").dataset.state = "failed";
+  byId("state-text").textContent = "no daemon";
+});
+on("sounds", () => {
+  const { total } = source;
+  byId("total").textContent = `${total.toLocaleString()} ${total === 1 ? "sound" : "sounds"}`;
+});
+
+setView("grid");
+listen();
+filters.count();

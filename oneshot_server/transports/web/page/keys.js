@@ -1,0 +1,38 @@
+// The keyboard, and the page that shows it.
+
+import { byId, h } from "./dom.js";
+import { PAD_KEYS, strike } from "./pads.js";
+
+/** Listen to the keyboard: a table of keys, each with its name, what it does, and when. */
+export function startKeys(table, viewOf) {
+  const box = byId("help-keys");
+  for (const { keys, help } of table) {
+    box.append(h("dt", {}, ...keys.map((key) => h("kbd", {}, shown(key)))), h("dd", {}, help));
+  }
+  box.append(
+    h("dt", {}, h("kbd", {}, "Z"), "…", h("kbd", {}, "4")),
+    h("dd", {}, "in the view of pads: the sixteen pads, from the lower left"),
+  );
+  const byKey = new Map(table.flatMap((row) => row.keys.map((key) => [key, row])));
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (document.querySelector("dialog[open]")) return;
+    const typing = event.target.closest("input, select, textarea");
+    if (typing) {
+      if (event.key === "Escape") event.target.blur();
+      return;
+    }
+    const place = PAD_KEYS.indexOf(event.key.toLowerCase());
+    if (viewOf() === "pads" && place >= 0) {
+      event.preventDefault();
+      if (!event.repeat) strike(place, event.shiftKey ? 0.5 : 1);
+      return;
+    }
+    const row = byKey.get(event.key);
+    if (!row || (event.repeat && !row.repeats)) return;
+    event.preventDefault();
+    row.act(event);
+  });
+}
+
+const shown = (key) => ({ " ": "Space", ArrowUp: "↑" })[key] ?? (key.length === 1 ? key.toUpperCase() : key);

@@ -1,0 +1,249 @@
+// Pads: a row below everything, and a view of their own.
+
+import { ask, get } from "./api.js";
+import { hit } from "./audio.js";
+import { on } from "./bus.js";
+import { byId, h, toast } from "./dom.js";
+import { toneOf } from "./kinds.js";
+import { isMine } from "./prompt.js";
+import { toPad } from "./detail.js";
+
+const IN_BANK = 16;
+const BANKS = ["A", "B", "C", "D"];
+const FLASH_MS = 140;
+// The keyboard as a drum machine has its pads: the lowest row is the first four.
+export const PAD_KEYS = ["z", "x", "c", "v", "a", "s", "d", "f", "q", "w", "e", "r", "1", "2", "3", "4"];
+
+const FIELDS = [
+  ["name", "Name", "text"],
+  ["prompt", "Prompt", "text"],
+  ["lora", "LoRA", "text"],
+  ["seconds", "Length", "number", { min: 0, max: 30, step: 0.05 }],
+  ["tune", "Tune", "number", { min: -24, max: 24, step: 1 }],
+  ["level", "Level", "number", { min: -40, max: 0, step: 1 }],
+  ["choke", "Choke", "number", { min: 0, max: 16, step: 1 }],
+];
+
+let pads = [];
+let levels = [];
+let bank = 0;
+let chosen = 0;
+let monitor = false;
+const hits = new Map(); // job to pad
+const own = new Set(); // jobs of this page's own hits
+const early = new Map(); // sounds that came before the answer that names their job
+
+export function startPads() {
+  makeKeys(byId("dock"));
+  makeKeys(byId("pad-grid"));
+  BANKS.forEach((name, number) =>
+    byId("banks").append(
+      h(
+        "button",
+        { type: "button", "aria-pressed": String(number === 0), onclick: () => setBank(number) },
+        name,
+      ),
+    ),
+  );
+  byId("monitor").addEventListener("click", () => {
+    monitor = !monitor;
+    byId("monitor").setAttribute("aria-pressed", monitor);
+  });
+  byId("kit").addEventListener("change", async () => {
+    if (await ask("kit/load", { name: byId("kit").value })) load();
+  });
+  byId("kit-form").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const name = byId("kit-name").value.trim();
+    if (name && (await ask("kit/save", { name }))) {
+      toast(`The pads are saved as the kit ${name}`);
+      loadKits();
+    }
+  });
+  byId("learn").addEventListener("click", () => learn(`pad.${chosen}`));
+  byId("learn-level").addEventListener("click", () => learn(`pad.${chosen}.level`));
+  byId("to-pad").addEventListener("click", () => toPad(chosen));
+  makeForm();
+  on("accepted", ({ job, pad }) => {
+    if (pad === null) return;
+    hits.set(job, pad);
+    flash(pad);
+  });
+  on("sample", ({ job, index }) => {
+    if (!hits.has(job)) return;
+    if (own.has(job) || monitor) hit(`/api/published/${job}/${index}`);
+    else early.set(job, index);
+  });
+  for (const name of ["done", "failed", "cancelled"]) {
+    on(name, ({ job }) => setTimeout(() => [hits, own, early].forEach((one) => one.delete(job)), 5000));
+  }
+  on("pads", (told) => {
+    levels = told;
+    showLevels();
+  });
+  on("lost", load);
+  on("pad-set", load);
+}
+
+/** Hit a pad of the bank that is shown. */
+export async function strike(place, velocity = 1) {
+  const number = bank * IN_BANK + place;
+  flash(number);
+  choosePad(number);
+  if (!pads[number]?.prompt) return;
+  const answer = await ask("pad/trigger", { pad: number, velocity });
+  if (!answer) return;
+  own.add(answer.job);
+  hits.set(answer.job, number);
+  if (early.has(answer.job)) hit(`/api/published/${answer.job}/${early.get(answer.job)}`);
+}
+
+function makeKeys(box) {
+  for (let place = 0; place < IN_BANK; place += 1) {
+    box.append(
+      h(
+        "button",
+        {
+          type: "button",
+          class: "pad",
+          "data-place": place,
+          onpointerdown: (event) => {
+            if (event.button !== 0) return;
+            event.preventDefault();
+            const at = event.currentTarget.getBoundingClientRect();
+            // As on a drum pad that feels where it is hit: full at the top, softer below.
+            const high = 1 - (event.clientY - at.top) / at.height;
+            strike(place, box.id === "dock" ? 1 : Math.max(0.25, Math.min(1, high * 1.5)));
+          },
+          onkeydown: (event) => {
+            if (event.key === "Enter" || event.key === " ") {
+              event.preventDefault();
+              strike(place);
+            }
+          },
+        },
+        h("span", { class: "pad-key" }, PAD_KEYS[place].toUpperCase()),
+        h("span", { class: "pad-name" }),
+        h("span", { class: "pad-level" }),
+      ),
+    );
+  }
+}
+
+async function load() {
+  const told = await get("pads").catch(() => null);
+  if (!told) return;
+  pads = told.map((one) => one.pad);
+  levels = told.map((one) => one.level);
+  show();
+  loadKits();
+}
+
+async function loadKits() {
+  const kits = await get("list/kits").catch(() => []);
+  const box = byId("kit");
+  const before = box.value;
+  box.replaceChildren(
+    ...kits.map(({ name, detail }) => h("option", { value: name, title: detail }, name)),
+  );
+  if (before) box.value = before;
+}
+
+function setBank(number) {
+  bank = number;
+  [...byId("banks").children].forEach((button, place) =>
+    button.setAttribute("aria-pressed", place === number),
+  );
+  choosePad(bank * IN_BANK + (chosen % IN_BANK));
+  show();
+}
+
+function show() {
+  for (const key of document.querySelectorAll(".pad")) {
+    const pad = pads[bank * IN_BANK + Number(key.dataset.place)];
+    const label = pad?.name || pad?.prompt || "";
+    key.querySelector(".pad-name").textContent = label;
+    key.classList.toggle("empty", !pad?.prompt);
+    key.style.setProperty("--tone", toneOf(`${pad?.name} ${pad?.prompt}`));
+    const number = bank * IN_BANK + Number(key.dataset.place) + 1;
+    key.setAttribute("aria-label", `pad ${number}: ${label || "empty"}`);
+    key.title = pad?.prompt ?? "";
+  }
+  showLevels();
+  fillForm();
+}
+
+function showLevels() {
+  for (const key of document.querySelectorAll(".pad")) {
+    const level = levels[bank * IN_BANK + Number(key.dataset.place)];
+    if (!level) continue;
+    const dots = [];
+    for (let dot = 0; dot < Math.min(level.wanted, 8); dot += 1) {
+      dots.push(h("i", { class: dot < level.have ? "full" : "" }));
+    }
+    key.querySelector(".pad-level").replaceChildren(...dots);
+    key.classList.toggle("trouble", level.trouble !== "");
+  }
+}
+
+function flash(number) {
+  if (Math.floor(number / IN_BANK) !== bank) return;
+  for (const key of document.querySelectorAll(`.pad[data-place="${number % IN_BANK}"]`)) {
+    key.classList.add("struck");
+    setTimeout(() => key.classList.remove("struck"), FLASH_MS);
+  }
+}
+
+function choosePad(number) {
+  chosen = number;
+  for (const key of document.querySelectorAll("#pad-grid .pad")) {
+    key.classList.toggle("chosen", bank * IN_BANK + Number(key.dataset.place) === number);
+  }
+  fillForm();
+}
+
+function makeForm() {
+  const form = byId("pad-form");
+  for (const [name, label, type, range = {}] of FIELDS) {
+    const input = h("input", { id: `pad-${name}`, type, autocomplete: "off", ...range });
+    input.addEventListener("change", () =>
+      setPad(name, type === "number" ? Number(input.value) : input.value),
+    );
+    form.append(h("label", { class: `field ${type}`, for: `pad-${name}` }, label, input));
+  }
+  const policy = h("select", { id: "pad-seed_policy" },
+    h("option", { value: "new" }, "every hit another sound"),
+    h("option", { value: "walk" }, "each like the last one"),
+    h("option", { value: "fixed" }, "always the same"));
+  policy.addEventListener("change", () => setPad("seed_policy", policy.value));
+  form.append(h("label", { class: "field text", for: "pad-seed_policy" }, "Seeds", policy));
+}
+
+async function setPad(key, value) {
+  const number = chosen;
+  await ask("pad/set", { pad: number, [key]: value });
+  load();
+}
+
+function fillForm() {
+  const pad = pads[chosen];
+  if (!pad) return;
+  byId("pad-number").textContent = `Pad ${BANKS[Math.floor(chosen / IN_BANK)]}${(chosen % IN_BANK) + 1}`;
+  for (const name of [...FIELDS.map(([field]) => field), "seed_policy"]) {
+    const input = byId(`pad-${name}`);
+    if (document.activeElement !== input) input.value = pad[name];
+  }
+}
+
+async function learn(target) {
+  const button = target.endsWith("level") ? byId("learn-level") : byId("learn");
+  button.classList.add("waiting");
+  toast(target.endsWith("level") ? "Turn a knob…" : "Hit a pad of your controller…");
+  const learned = await ask("midi/learn", { target });
+  button.classList.remove("waiting");
+  if (learned) toast(`${learned.message} now moves ${learned.target}`);
+}
+
+/** Whether a job is a hit of a pad. */
+export const isHit = (job) => hits.has(job) && !isMine(job);
+

@@ -1,0 +1,97 @@
+// The prompt, and how far the jobs are that it began.
+
+import { ask } from "./api.js";
+import { on, tell } from "./bus.js";
+import { byId, h, icon, toast } from "./dom.js";
+
+const LONGEST_SHOWN = 6;
+
+const jobs = new Map(); // job to {fraction, label, mine}
+const mine = new Set(); // jobs that this page began and wants to hear
+
+/** Begin a job and hear its first sound; null if it was refused. */
+export async function begin(path, body, label) {
+  const answer = await ask(path, body);
+  if (!answer) return null;
+  mine.add(answer.job);
+  const known = jobs.get(answer.job);
+  if (known) known.label = label;
+  else if (!ended.has(answer.job)) jobs.set(answer.job, { fraction: 0, label });
+  show();
+  return answer.job;
+}
+
+/** Whether this page began a job. */
+export const isMine = (job) => mine.has(job);
+
+const ended = new Set(); // an event may be here before the answer that names its job
+
+export function startPrompt() {
+  const form = byId("prompt-form");
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    generate();
+  });
+  const count = byId("count");
+  byId("fewer").addEventListener("click", () => count.stepDown());
+  byId("more").addEventListener("click", () => count.stepUp());
+  on("accepted", ({ job, pad }) => {
+    if (pad === null && !jobs.has(job)) jobs.set(job, { fraction: 0, label: "" });
+    show();
+  });
+  on("progress", ({ job, fraction }) => {
+    if (jobs.has(job)) jobs.get(job).fraction = fraction;
+    show();
+  });
+  on("notice", ({ job, code, text }) => {
+    if (mine.has(job) && code !== "reserve_miss") toast(text);
+  });
+  on("failed", ({ job, text }) => {
+    if (mine.has(job)) toast(text, true);
+  });
+  for (const name of ["done", "failed", "cancelled"]) {
+    on(name, ({ job }) => {
+      jobs.delete(job);
+      ended.add(job);
+      show();
+    });
+  }
+  on("training", ({ job, fraction, dataset }) => {
+    jobs.set(job, { fraction, label: `training ${dataset}` });
+    show();
+  });
+}
+
+async function generate() {
+  const prompt = byId("prompt").value.trim();
+  if (!prompt) {
+    byId("prompt").focus();
+    return;
+  }
+  const body = { prompt, count: Number(byId("count").value) || 1 };
+  const lora = byId("lora").value;
+  if (lora) body.lora = `${lora}:1`;
+  if (await begin("generate", body, prompt)) tell("generated", prompt);
+}
+
+function show() {
+  const rows = [...jobs.entries()].slice(0, LONGEST_SHOWN).map(([job, { fraction, label }]) =>
+    h(
+      "div",
+      { class: "job", "--fraction": fraction },
+      h("span", {}, label || "a job from elsewhere"),
+      h(
+        "button",
+        { type: "button", "aria-label": `cancel ${label}`, onclick: () => ask("cancel", { job }) },
+        icon("close"),
+      ),
+    ),
+  );
+  byId("jobs").replaceChildren(...rows);
+  const all = [...jobs.values()];
+  const bar = byId("progress");
+  const mean = all.reduce((sum, one) => sum + one.fraction, 0) / (all.length || 1);
+  bar.hidden = all.length === 0;
+  bar.style.setProperty("--fraction", mean);
+  bar.setAttribute("aria-valuenow", Math.round(mean * 100));
+}

@@ -1,0 +1,208 @@
+"""The sounds by HTTP: search, files, pictures, map, family, stars and tags."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Final, get_args
+
+import structlog
+from msgspec import Meta, Struct
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+
+from oneshot_server.domain.library import (
+    LONGEST_TAG,
+    MOST_STARS,
+    MOST_TAGS,
+    Found,
+    Library,
+    Near,
+    Place,
+    Query,
+    Sort,
+    Sound,
+)
+from oneshot_server.errors import MetadataError, NotFoundError
+from oneshot_server.library.sound_picture import sound_picture
+from oneshot_server.transports.web.answers import json_response
+from oneshot_server.transports.web.specs import (
+    Operation,
+    body_values,
+    number,
+    path_number,
+    query_values,
+    text,
+)
+
+log = structlog.get_logger(__name__)
+
+NUMBER: Final = number("number", "of a sound, as a search says it", low=0, high=2**53)
+QUERY: Final = (
+    text("text", "words, or their beginnings, of name, prompt and tags"),
+    text("kind", "kick, snare, …"),
+    text("key", "F#, or F#1"),
+    text("tag", "one of its tags"),
+    number("stars", "at least so many", low=0, high=MOST_STARS),
+    text("sort", "order", default="newest", choices=get_args(Sort)),
+    number("offset", "sounds to leave out", low=0, high=10_000_000),
+    number("limit", "sounds to send", low=1, high=500, default="100"),
+)
+COUNT: Final = number("count", "sounds to send", low=1, high=500, default="100")
+STARS: Final = number("stars", "a rating", low=0, high=MOST_STARS)
+TAGS: Final = text(
+    "tags",
+    "with semicolons between; those that are not named are taken away",
+    high=MOST_TAGS * (LONGEST_TAG + 1),
+)
+VERSION: Final = text("v", "anything: another one for another content")
+FOR_EVER: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
+
+
+class Facets(Struct, frozen=True, kw_only=True):
+    """What the sounds can be narrowed by, each with the number of its sounds."""
+
+    sounds: Annotated[int, Meta(description="in the library")]
+    waiting: Annotated[int, Meta(description="files that are still to be looked at")]
+    kinds: dict[str, int]
+    tags: dict[str, int]
+
+
+class Sounds:
+    """The operations on sounds.
+
+    Args:
+        library: knows them.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._drawing = asyncio.Semaphore(1)  # one thread: a render beside it wants the cores
+
+    def operations(self) -> Iterator[Operation]:
+        """The rows of the table."""
+        yield Operation(
+            method="GET",
+            path="/api/sounds",
+            help="sounds that a search finds",
+            query=QUERY,
+            answer=Found,
+            handle=self._find,
+        )
+        yield Operation(
+            method="GET",
+            path="/api/facets",
+            help="kinds and tags with the number of their sounds",
+            answer=Facets,
+            handle=self._facets,
+        )
+        yield Operation(
+            method="GET",
+            path="/api/map",
+            help="where all sounds are on the map",
+            answer=Sequence[Place],
+            handle=self._map,
+        )
+        for path, about, handle, more in (
+            ("", "a sound", self._sound, {"answer": Sound}),
+            ("/recipe", "how it was made, empty if it was not", self._recipe, {}),
+            (
+                "/similar",
+                "the sounds most like it, the nearest first",
+                self._similar,
+                {"answer": Sequence[Near], "query": (COUNT,)},
+            ),
+            (
+                "/file",
+                "its file",
+                self._file,
+                {"media": "audio/wav", "query": (VERSION,)},
+            ),
+            (
+                "/picture",
+                "waveform above, spectrogram below, as opacity: 192 by 128 pixels",
+                self._picture,
+                {"media": "image/png", "query": (VERSION,)},
+            ),
+        ):
+            yield self._of_one("GET", path, about, handle, **more)
+        for path, about, handle, required in (
+            ("/stars", "rate a sound", self._star, (STARS,)),
+            ("/tags", "tag a sound", self._tag, (TAGS,)),
+            ("/played", "count that a sound was heard", self._played, ()),
+        ):
+            yield self._of_one("POST", path, about, handle, required=required, answer=Sound)
+
+    def _of_one(self, method: str, path: str, about: str, handle: Any, **more: Any) -> Operation:  # noqa: ANN401 - as Operation's
+        return Operation(
+            method=method,
+            path=f"/api/sounds/{{number}}{path}",
+            help=about,
+            path_parameters=(NUMBER,),
+            handle=handle,
+            **more,
+        )
+
+    async def _find(self, request: Request) -> Response:
+        query = Query(**query_values(request, QUERY))  # type: ignore[arg-type]
+        return json_response(await asyncio.to_thread(self._library.search, query))
+
+    async def _facets(self, _request: Request) -> Response:
+        return json_response(await asyncio.to_thread(self._count))
+
+    def _count(self) -> Facets:
+        status = self._library.status()
+        return Facets(
+            sounds=status.sounds,
+            waiting=status.waiting,
+            kinds=self._library.kinds(),
+            tags=self._library.tags(),
+        )
+
+    async def _map(self, _request: Request) -> Response:
+        return json_response(await asyncio.to_thread(self._library.places))
+
+    async def _sound(self, request: Request) -> Response:
+        return json_response(self._library.sound(path_number(request, NUMBER)))
+
+    async def _recipe(self, request: Request) -> Response:
+        recipe = self._library.recipe(path_number(request, NUMBER)) or "{}"
+        return Response(recipe, media_type="application/json")
+
+    async def _similar(self, request: Request) -> Response:
+        count = int(query_values(request, (COUNT,)).get("count", 100))
+        sound = path_number(request, NUMBER)
+        return json_response(await asyncio.to_thread(self._library.similar, sound, count))
+
+    async def _file(self, request: Request) -> Response:
+        query_values(request, (VERSION,))
+        path = self._library.file(path_number(request, NUMBER))
+        return FileResponse(
+            path, filename=path.name, content_disposition_type="inline", headers=FOR_EVER
+        )
+
+    async def _picture(self, request: Request) -> Response:
+        query_values(request, (VERSION,))
+        path = self._library.file(path_number(request, NUMBER))
+        async with self._drawing:
+            try:
+                picture = await asyncio.to_thread(sound_picture, path)
+            except MetadataError as error:
+                log.info("a sound has no picture", path=str(path), why=str(error))
+                raise NotFoundError(str(error)) from None
+        return Response(picture, media_type="image/png", headers=FOR_EVER)
+
+    async def _star(self, request: Request) -> Response:
+        values = await body_values(request, (STARS,))
+        return json_response(
+            await self._library.mark(self._path(request), stars=int(values["stars"]), tags=None)
+        )
+
+    async def _tag(self, request: Request) -> Response:
+        line = str((await body_values(request, (TAGS,)))["tags"])
+        tags = tuple(dict.fromkeys(filter(None, (tag.strip() for tag in line.split(";")))))
+        return json_response(await self._library.mark(self._path(request), stars=None, tags=tags))
+
+    async def _played(self, request: Request) -> Response:
+        return json_response(await self._library.played(self._path(request)))
+
+    def _path(self, request: Request) -> str:
+        return self._library.sound(path_number(request, NUMBER)).path
