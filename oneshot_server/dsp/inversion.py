@@ -9,6 +9,7 @@ from oneshot_server.dsp.mel import (
     analysis_window,
     band_gains,
     filterbank,
+    waveform_to_magnitudes,
     waveform_to_spectrum,
 )
 from oneshot_server.errors import ProfileMismatchError
@@ -26,6 +27,8 @@ def mel_to_waveform(
     nnls_iterations: int = NNLS_ITERATIONS,
     griffin_lim_iterations: int = GRIFFIN_LIM_ITERATIONS,
     whole_fft: bool = False,
+    heard: torch.Tensor | None = None,
+    kept: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Invert a log-mel spectrogram. The same input gives the same output.
 
@@ -35,6 +38,8 @@ def mel_to_waveform(
         nnls_iterations: multiplicative updates of the magnitudes.
         griffin_lim_iterations: updates of the phases.
         whole_fft: see ``magnitudes_to_waveform``.
+        heard: (1, samples), see ``magnitudes_to_waveform``.
+        kept: (frames,), see ``magnitudes_to_waveform``.
 
     Returns:
         (batch, samples), float32; a sine at 0 dB has an amplitude of 0.3 to 1, as the bands of a
@@ -52,8 +57,25 @@ def mel_to_waveform(
     # A sine of amplitude 1 has a magnitude of half the window's sum.
     magnitudes = magnitudes * (profile.window / 4)
     return magnitudes_to_waveform(
-        magnitudes, profile, iterations=griffin_lim_iterations, whole_fft=whole_fft
+        magnitudes,
+        profile,
+        iterations=griffin_lim_iterations,
+        whole_fft=whole_fft,
+        heard=heard,
+        kept=kept,
     )
+
+
+def level_with_mel(waveform: torch.Tensor, profile: MelProfile) -> torch.Tensor:
+    """A waveform as loud as ``mel_to_waveform`` makes it of its own mel; (batch, samples)."""
+    magnitudes = waveform_to_magnitudes(waveform, profile)[:, :, : profile.frames]
+    gains = band_gains(profile)
+    mel = (filterbank(profile) * gains) @ magnitudes**profile.power
+    loudest = profile.full_scale or mel.amax(dim=(1, 2)).clamp_min(TINY)
+    scale = (gains.amin() / loudest) ** (1.0 / profile.power) * (profile.window / 4)
+    if profile.normalized:
+        scale = scale / analysis_window(profile, profile.n_fft).square().sum().sqrt()
+    return waveform * scale.reshape(-1, 1)
 
 
 def mel_to_magnitudes(
@@ -92,6 +114,8 @@ def magnitudes_to_waveform(
     *,
     iterations: int = GRIFFIN_LIM_ITERATIONS,
     whole_fft: bool = False,
+    heard: torch.Tensor | None = None,
+    kept: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Find phases that fit the magnitudes.
 
@@ -104,6 +128,10 @@ def magnitudes_to_waveform(
         iterations: updates.
         whole_fft: search on the profile's own transform: several times as long for a tenth less
             error, where nobody waits.
+        heard: (1, samples), a sound that it resembles, at the level of ``level_with_mel``: its
+            phases are begun from.
+        kept: (frames,), bool, frames that are those of ``heard`` and stay so; then its phases are
+            begun from only there.
 
     Returns:
         (batch, samples), float32.
@@ -115,11 +143,19 @@ def magnitudes_to_waveform(
         n_fft //= 2
     magnitudes = magnitudes[:, :: profile.n_fft // n_fft]
     # A batch is worked through one by one: a single spectrogram stays in the processor's cache.
-    return torch.cat([_griffin_lim(one, profile, n_fft, iterations) for one in magnitudes.split(1)])
+    known = None if heard is None else waveform_to_spectrum(heard, profile, n_fft)
+    return torch.cat(
+        [_griffin_lim(one, profile, n_fft, iterations, known, kept) for one in magnitudes.split(1)]
+    )
 
 
 def _griffin_lim(
-    magnitudes: torch.Tensor, profile: MelProfile, n_fft: int, iterations: int
+    magnitudes: torch.Tensor,
+    profile: MelProfile,
+    n_fft: int,
+    iterations: int,
+    known: torch.Tensor | None,
+    kept: torch.Tensor | None,
 ) -> torch.Tensor:
     # The last frames of an STFT with centred frames lie behind the profile's last sample.
     frames = 1 + (profile.samples + 2 * profile.pad) // profile.hop if profile.center else 0
@@ -128,6 +164,14 @@ def _griffin_lim(
     first = n_fft // 2 + profile.pad - (0 if profile.center else profile.n_fft // 2)
     inverse = _InverseStft(window, profile.hop, magnitudes.shape[2], profile.samples, first)
     phases = _first_phases(magnitudes, profile.hop / n_fft)
+    if known is not None:
+        known = torch.nn.functional.pad(known, (0, magnitudes.shape[2] - known.shape[2]))
+        there = known.abs() > TINY
+        if kept is not None:
+            kept = torch.nn.functional.pad(kept, (0, magnitudes.shape[2] - len(kept)))
+            there = there & kept
+        phases = torch.where(there, torch.sgn(known), phases)
+        known = known.transpose(1, 2).contiguous()
     # Frame by frame from here, as the FFT has it in memory.
     magnitudes = magnitudes.transpose(1, 2).contiguous()
     spectrum = magnitudes * phases.transpose(1, 2)
@@ -140,6 +184,8 @@ def _griffin_lim(
         # dividing by the magnitude and multiplying by the other, which are complex.
         power = torch.view_as_real(accelerated).square().sum(dim=3)
         spectrum = accelerated * (magnitudes * torch.rsqrt(power + TINY**2))
+        if known is not None and kept is not None:
+            spectrum = torch.where(kept[:, None], known, spectrum)
     return inverse(spectrum)
 
 

@@ -22,6 +22,7 @@ from oneshot_server.transports.osc.decode import Message, datagram_to_messages
 from oneshot_server.transports.osc.encode import error, event_to_datagram, message, short
 from oneshot_server.transports.osc.midi_requests import MIDI_PORTS, MidiRequests
 from oneshot_server.transports.osc.parse import Parsed, message_id, parse
+from oneshot_server.transports.osc.reshape_requests import RESHAPES, parsed_to_reshape
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +71,7 @@ class OscServer(asyncio.DatagramProtocol):
             "/oneshot/kit/save": self._kit_save,
             "/oneshot/kit/rename": self._kit_rename,
             "/oneshot/kit/list": self._kit_list,
+            **dict.fromkeys(RESHAPES, self._reshape),
             **self._midi.handlers,
         }
 
@@ -201,6 +203,9 @@ class OscServer(asyncio.DatagramProtocol):
             request = replace(request, loras=parse_loras(str(keys.pop("lora"))))
         # The table's types are the request's, a test says so.
         return replace(request, **keys)  # type: ignore[arg-type]
+
+    def _reshape(self, parsed: Parsed, source: Address) -> None:
+        self._begin(parsed, source, lambda: self._core.submit(parsed_to_reshape(parsed)))
 
     def _pad_trigger(self, parsed: Parsed, source: Address) -> None:
         number = cast("int", parsed.arguments["pad"])
