@@ -23,7 +23,7 @@ from oneshot_server.engine.messages import (
     RenderProgress,
     RenderSpare,
 )
-from oneshot_server.engine.parents import Beginning, read_parents
+from oneshot_server.engine.parents import Beginning, ParentReader
 from oneshot_server.errors import BadArgumentsError, DefectError
 from oneshot_server.library.touched_wav import touch_wav
 from oneshot_server.library.wav_encoding import encode_wav
@@ -84,6 +84,7 @@ class JobRenderer:
         self._model = model
         self._max_batch = max_batch
         self._loras = JobLoras(model, loras)
+        self._parents = ParentReader(model)
         self._render = render
         self._platform = (
             f"torch {torch.__version__}, {model.device.type}, {torch.get_num_threads()} threads"
@@ -165,7 +166,7 @@ class JobRenderer:
         return applied
 
     def _read_parents(self, job: str, request: GenerateRequest, send: Send) -> Beginning | None:
-        beginning = read_parents(request, self._model)
+        beginning = self._parents.read(request)
         for text in beginning.remarks if beginning else ():
             send(RenderNotice(job=job, code=NoticeCode.FALLBACK, text=text))
         return beginning

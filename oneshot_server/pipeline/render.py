@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import torch
 
 from oneshot_server.domain.parameters import Sampler
-from oneshot_server.dsp.image import image_to_mel
 from oneshot_server.dsp.inversion import mel_to_waveform
-from oneshot_server.errors import PrecisionError
+from oneshot_server.pipeline.decoding import latents_to_mels
 from oneshot_server.pipeline.draw import Draw
 from oneshot_server.pipeline.model import Model
 from oneshot_server.pipeline.prompt import Understood, complete, recall, understand
@@ -22,9 +20,6 @@ from oneshot_server.pipeline.sampling import (
     seeds_to_generators,
     texts_to_embeddings,
 )
-
-FLAT: Final = 0.01
-"""0.4 dB of a range of 80: a silent sound's image has more noise than that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +155,6 @@ def render_draws(
                 mel,
                 model.card.profile,
                 heard=start.heard if start else None,
-                kept=start.kept.whole_frames if start and start.kept else None,
             )
         )
     return Sounds(waveforms=torch.cat(waveforms), captions=captions)
@@ -202,38 +196,3 @@ def _start_to_embeddings(
     )
     caption = here if here == there else f"{here} → {there} {start.share:.0%}"
     return (caption,) * count, embeddings.expand(count, -1, -1)
-
-
-def latents_to_waveforms(latents: torch.Tensor, model: Model) -> torch.Tensor:
-    """(batch, channels, rows, columns) to (batch, samples), on the CPU."""
-    return mel_to_waveform(latents_to_mels(latents, model), model.card.profile)
-
-
-def latents_to_mels(latents: torch.Tensor, model: Model) -> torch.Tensor:
-    """(batch, channels, rows, columns) to (batch, mels, frames), dB, on the CPU.
-
-    Raises:
-        PrecisionError: half precision gave no image.
-    """
-    scaled = latents / model.vae.config.scaling_factor
-    images = model.vae.decode(scaled.to(model.vae.dtype)).sample.float().cpu()
-    if model.plan.precision != "fp32":
-        check_precision(images, model.plan.precision)
-    return image_to_mel(images, model.card.profile)
-
-
-def check_precision(images: torch.Tensor, precision: str) -> None:
-    """Tell an image from what overflow leaves: no numbers, or the same number everywhere.
-
-    Args:
-        images: (batch, channels, mels, frames), -1 to 1.
-        precision: that they were computed in.
-
-    Raises:
-        PrecisionError: one of them is none.
-    """
-    flattened = images.flatten(1)
-    if not flattened.isfinite().all():
-        raise PrecisionError(f"{precision} gave an image that is no numbers")
-    if bool((flattened.amax(1) - flattened.amin(1) < FLAT).any()):
-        raise PrecisionError(f"{precision} gave a flat image")

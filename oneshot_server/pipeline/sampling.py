@@ -161,8 +161,12 @@ def noise_to_latents(
             predicted = model.unet(scaled, timestep, embeddings).sample
         latents = scheduler.step(predicted, timestep, latents, **drawing).prev_sample
         if start is not None and kept is not None:
-            later = timesteps[number + 1 : number + 2].expand(len(start))
-            known = scheduler.add_noise(start, noise, later) if len(later) else start
+            later = timesteps[number + 1 : number + 2]
+            known = (
+                start
+                if not len(later)
+                else scheduler.add_noise(start, noise, later.expand(len(start)))
+            )
             latents = torch.where(kept, known, latents)
     return torch.as_tensor(latents)
 
