@@ -26,12 +26,12 @@ import torch
 
 from benchmarks.live import Live, live, until_state
 from oneshot_server.dsp.inversion import mel_to_waveform
+from oneshot_server.pipeline.decoding import latents_to_mels
 from oneshot_server.pipeline.device_plan import GIB
 from oneshot_server.pipeline.lora_blend import LoraBlender
 from oneshot_server.pipeline.lora_file import read_lora
 from oneshot_server.pipeline.model import Model, load_model
 from oneshot_server.pipeline.model_size import model_size
-from oneshot_server.pipeline.render import latents_to_mels
 from oneshot_server.pipeline.sampling import seeds_to_noise, texts_to_embeddings
 from oneshot_server.pipeline.stable_diffusion.architecture import architecture
 from tests.unit.pipeline.ldm_layout import make_parts, write_file, write_folder

@@ -43,8 +43,8 @@ from oneshot_server.pipeline.model import Model, load_model
 from oneshot_server.pipeline.model_folder import STARTER
 from oneshot_server.pipeline.prompt import with_captions
 from oneshot_server.pipeline.render import render_batch
+from oneshot_server.pipeline.sound_files import read_sound, sound_to_waveform
 from oneshot_server.training.captions import read_caption
-from oneshot_server.training.sound_files import read_sound, sound_to_waveform
 
 SOUNDS = 64
 OTHERS = 110

@@ -30,8 +30,8 @@ from oneshot_server.dsp.mel import waveform_to_mel
 from oneshot_server.pipeline.model import Model, load_model
 from oneshot_server.pipeline.model_folder import STARTER
 from oneshot_server.pipeline.sampling import texts_to_embeddings
+from oneshot_server.pipeline.sound_files import read_sound, sound_to_waveform
 from oneshot_server.training.schedule import Schedule
-from oneshot_server.training.sound_files import read_sound, sound_to_waveform
 from oneshot_server.training.spec import TrainingPlan
 
 SOUNDS = 30

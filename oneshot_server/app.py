@@ -27,6 +27,7 @@ from oneshot_server.jobs.model_changes import ModelChanges
 from oneshot_server.jobs.pad_bank import PadBank
 from oneshot_server.jobs.pad_recipes import PadRecipes
 from oneshot_server.jobs.pads import Pads
+from oneshot_server.jobs.parents import describe_parents
 from oneshot_server.jobs.queue import JobQueue
 from oneshot_server.jobs.reserve import Reserve
 from oneshot_server.library.database import checkpoint, open_database
@@ -35,6 +36,7 @@ from oneshot_server.library.dataset_watch import DatasetWatch
 from oneshot_server.library.home import Home
 from oneshot_server.library.kit_store import KitStore
 from oneshot_server.library.lora_store import LoraStore
+from oneshot_server.library.parent_files import SoundFolders
 from oneshot_server.library.reserve_folder import ReserveFolder
 from oneshot_server.library.samples_folder import SamplesFolder
 from oneshot_server.log import start_log, stop_log
@@ -201,6 +203,7 @@ async def running_daemon(
             journal=journal,
             engine=engine,
             bus=bus,
+            sounds=SoundFolders(home.sound_folders(settings.samples.folder)),
             folders={"datasets": home.datasets, "models": home.models},
         )
         midi = MidiTransport(core, settings.midi, home.midi)
@@ -369,6 +372,10 @@ async def render_locally(
         )
         blend = Blend(connection, LoraStore(home.loras))
         for request in requests:
+            if request.reshape is not None and not request.reshape.parents:
+                request = describe_parents(
+                    request, list(map(Path, request.parent_files)), has_lora=blend.has
+                )
             queue.submit(blend.resolve(request).request)
         engine.start(queue)
         try:

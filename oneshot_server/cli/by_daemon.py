@@ -17,6 +17,7 @@ from oneshot_server.domain.events import (
     TerminalEvent,
 )
 from oneshot_server.domain.requests import GenerateRequest
+from oneshot_server.domain.reshape import Inpaint, Morph, Vary
 from oneshot_server.errors import EngineFailedError
 from oneshot_server.library.home import Home
 from oneshot_server.settings import Settings
@@ -82,7 +83,8 @@ def render_by_daemon(
     Raises:
         EngineFailedError: the daemon refused, or fell silent.
     """
-    _run(_Job(client, "/oneshot/generate", request_to_arguments(request), listener))
+    address = f"/oneshot/{_kind(request)}"
+    _run(_Job(client, address, request_to_arguments(request), listener))
 
 
 def change_model_by_daemon(client: Client, name: str, listener: Callable[[JobEvent], None]) -> None:
@@ -170,12 +172,15 @@ class _Job:
 
 
 def request_to_arguments(request: GenerateRequest) -> Sequence[int | float | str]:
-    """What follows the id of ``/oneshot/generate``: the prompt, then keys and values."""
+    """What follows the id of ``/oneshot/generate``, ``vary``, ``morph`` or ``inpaint``.
+
+    The prompt, or the sounds and what is done to them; then keys and values.
+    """
     loras = ",".join(
         f"{lora.name}{'' if lora.version is None else f'@{lora.version}'}:{lora.weight:g}"
         for lora in request.loras
     )
-    pairs = {
+    pairs: dict[str, int | float | str | None] = {
         "count": request.count,
         "seed": request.seed,
         "steps": request.steps,
@@ -188,11 +193,33 @@ def request_to_arguments(request: GenerateRequest) -> Sequence[int | float | str
         "level": request.level,
         "walk": request.walk,
     }
-    arguments: list[int | float | str] = [request.prompt]
+    arguments: list[int | float | str] = [*request.parent_files]
+    match request.reshape:
+        case None:
+            arguments.append(request.prompt)
+        case Vary(strength=amount) | Morph(t=amount):
+            arguments.append(amount)
+        case Inpaint(keep=keep, split=split):
+            arguments.append(keep)
+            pairs["split"] = split
+    if request.reshape is not None:
+        pairs["prompt"] = request.prompt or None
     for key, value in pairs.items():
         if value is not None:
             arguments += [key, value]
     return arguments
+
+
+def _kind(request: GenerateRequest) -> str:
+    match request.reshape:
+        case None:
+            return "generate"
+        case Vary():
+            return "vary"
+        case Morph():
+            return "morph"
+        case Inpaint():
+            return "inpaint"
 
 
 def _new_id() -> str:

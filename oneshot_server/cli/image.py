@@ -98,7 +98,7 @@ def from_wav(
     from oneshot_server.library.atomic_file import write_atomically
     from oneshot_server.library.home import resolve_home
     from oneshot_server.library.spectrogram_png import encode_spectrogram
-    from oneshot_server.training.sound_files import (
+    from oneshot_server.pipeline.sound_files import (
         LONGEST_FILE_SECONDS,
         UnusableError,
         read_sound,

@@ -8,6 +8,7 @@ import typer
 from oneshot_server.cli.options import JsonOption
 from oneshot_server.cli.output import print_json, printable
 from oneshot_server.domain.recipe import Recipe
+from oneshot_server.domain.reshape import Inpaint, Morph, Vary
 from oneshot_server.errors import MetadataError
 
 
@@ -57,12 +58,26 @@ def describe(file: Path, recipe: Recipe) -> str:
         "profile": f"{profile.name}, {profile.mels} mels, {profile.sample_rate} Hz",
         "finish": f"{level}, tail at {finish.tail_db:g} dB, {recipe.subtype}",
         "batch": f"sound {batch.index + 1} of {len(batch.seeds)}",
-        "parent": recipe.parent or "",
+        "from": _reshaped(recipe),
         "made by": f"{recipe.software}, {recipe.platform}",
         "again": f'oneshot render --like "{file}"',
     }
     shown = (f"  {name:<9}{printable(value)}" for name, value in lines.items() if value)
     return "\n".join([printable(str(file)), *shown])
+
+
+def _reshaped(recipe: Recipe) -> str:
+    match recipe.reshape:
+        case None:
+            return ""
+        case Vary(strength=strength):
+            how = f"varied at {strength:g}"
+        case Morph(t=t):
+            how = f"morphed at {t:g}"
+        case Inpaint(keep=keep, split=split):
+            how = f"its {keep} kept, split at {split:g} s"
+    parents = " and ".join(f"{parent.name} {parent.sha256[:12]}" for parent in recipe.parents)
+    return f"{parents}, {how}"
 
 
 def _nearest(recipe: Recipe) -> str:

@@ -25,6 +25,19 @@ def render(
     negative: Annotated[str | None, option(parameters.NEGATIVE)] = None,
     seconds: Annotated[float | None, option(parameters.SECONDS)] = None,
     lora: Annotated[str | None, option(parameters.LORA)] = None,
+    vary: Annotated[
+        Path | None, typer.Option("--vary", help="a sound, from anywhere; make variations of it")
+    ] = None,
+    strength: Annotated[float | None, option(parameters.STRENGTH)] = None,
+    morph: Annotated[
+        tuple[Path, Path] | None, typer.Option("--morph", help="two sounds; make what is between")
+    ] = None,
+    t: Annotated[float | None, option(parameters.MORPH_T)] = None,
+    inpaint: Annotated[
+        Path | None, typer.Option("--inpaint", help="a sound; keep one part, make the other anew")
+    ] = None,
+    keep: Annotated[str | None, option(parameters.KEEP)] = None,
+    split: Annotated[float | None, option(parameters.SPLIT)] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="folder for the files (default: the samples)")
     ] = None,
@@ -35,10 +48,11 @@ def render(
     home: HomeOption = None,
     model: ModelOption = None,
 ) -> None:
-    """Make sounds from words."""
+    """Make sounds from words, or from sounds."""
     if like is not None:
         given = (prompt, count, seed, steps, guidance, sampler, negative, seconds, lora)
-        if any(value is not None for value in given):
+        reshaped = (vary, strength, morph, t, inpaint, keep, split)
+        if any(value is not None for value in (*given, *reshaped)):
             raise BadArgumentsError(
                 "--like takes all from the file: expected no prompt and no other option "
                 "than --out, --json, --home and --model"
@@ -47,6 +61,11 @@ def render(
 
         replay(like, out=out, json=json, home_option=home, model=model)
         return
+    from oneshot_server.cli.reshape import options_to_reshape
+
+    reshape, files = options_to_reshape(
+        vary=vary, morph=morph, inpaint=inpaint, strength=strength, t=t, keep=keep, split=split
+    )
     request = GenerateRequest(
         prompt=" ".join(prompt or ()).strip(),
         negative=negative or "",
@@ -57,6 +76,8 @@ def render(
         sampler=cast("parameters.Sampler | None", sampler),  # the request checks it
         seconds=seconds,
         loras=parse_loras(lora or ""),
+        reshape=reshape,
+        parent_files=files,
     )
     from oneshot_server.cli.rendering import render_request
 

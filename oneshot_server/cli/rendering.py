@@ -1,7 +1,7 @@
 """Render a request: by the daemon of the home if one runs, else here."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from oneshot_server import app
@@ -11,6 +11,7 @@ from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.errors import ForbiddenError, NotFoundError
 from oneshot_server.library.home import Home, resolve_home
+from oneshot_server.library.parent_files import SoundFolders
 from oneshot_server.library.samples_folder import SamplesFolder
 from oneshot_server.log import log_nothing
 from oneshot_server.settings import Settings, load_settings, override
@@ -35,7 +36,7 @@ def render_request(
     """
     home = resolve_home(home_option)
     settings = load_settings(home.config)
-    if model is None:
+    if model is None and _may_be_read(request.parent_files, home, settings):
         with daemon_of(home, settings) as daemon:
             if daemon is not None:
                 place = _copier(out) if out else None
@@ -44,6 +45,15 @@ def render_request(
                 return
     settings = override(settings, "engine.model", model, origin="--model")
     render_here(request, home, settings, out=out, json=json)
+
+
+def _may_be_read(files: Sequence[str], home: Home, settings: Settings) -> bool:
+    """Whether the daemon may read all of them; who sits here may have others read, too."""
+    folders = SoundFolders(home.sound_folders(settings.samples.folder))
+    try:
+        return all(folders.find(file) for file in files)
+    except ForbiddenError:
+        return False
 
 
 def render_here(

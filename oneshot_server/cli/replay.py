@@ -2,6 +2,7 @@
 
 import filecmp
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
@@ -13,6 +14,7 @@ from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.errors import MetadataError, ModelError, NotFoundError
 from oneshot_server.library.home import Home, resolve_home
 from oneshot_server.library.lora_store import LoraStore
+from oneshot_server.library.parent_files import find_parent
 from oneshot_server.library.wav_encoding import SUBTYPES
 from oneshot_server.library.wav_metadata import read_recipe
 from oneshot_server.pipeline import model_folder
@@ -27,7 +29,7 @@ def replay(
     Raises:
         MetadataError: the file carries no recipe that can be followed.
         ModelError: the model or a LoRA is another one than the file was made with.
-        NotFoundError: it is not here.
+        NotFoundError: it is not here, or a sound that the file was made from is not.
     """
     recipe = read_recipe(file)
     if recipe.subtype not in SUBTYPES:
@@ -39,8 +41,9 @@ def replay(
     check_model(file, recipe, name, home)
     check_loras(file, recipe, home)
     settings = override(load_settings(home.config), "engine.model", name, origin="--model")
+    samples = home.samples_folder(settings.samples.folder)
     paths = render_here(
-        recipe_to_request(recipe),
+        recipe_to_request(recipe, parent_files(file, recipe, [samples, home.datasets])),
         home,
         settings,
         out=out,
@@ -53,7 +56,7 @@ def replay(
             typer.echo(f"oneshot: {printable(difference(recipe, read_recipe(path)))}", err=True)
 
 
-def recipe_to_request(recipe: Recipe) -> GenerateRequest:
+def recipe_to_request(recipe: Recipe, parent_files: tuple[str, ...] = ()) -> GenerateRequest:
     """What to ask for; length and level are in the recipe's finish."""
     return GenerateRequest(
         prompt=recipe.prompt,
@@ -66,7 +69,28 @@ def recipe_to_request(recipe: Recipe) -> GenerateRequest:
         replay=recipe.batch,
         walk=recipe.walk,
         touch=recipe.touch,
+        reshape=recipe.reshape,
+        parent_files=parent_files,
     )
+
+
+def parent_files(file: Path, recipe: Recipe, folders: Sequence[Path]) -> tuple[str, ...]:
+    """Where the sounds are that a file was made from; they are found by their audio.
+
+    Raises:
+        NotFoundError: one is nowhere; the text says which and where it was looked for.
+    """
+    found = []
+    for parent in recipe.parents:
+        path = find_parent(parent, folders, beside=file)
+        if path is None:
+            raise NotFoundError(
+                f"{file} was made from {parent.name}, of audio with the SHA-256 {parent.sha256}, "
+                f"which is neither beside it nor in {' or '.join(map(str, folders))}: "
+                "put it there, under any name"
+            )
+        found.append(str(path))
+    return tuple(found)
 
 
 def model_name(file: Path, recipe: Recipe) -> str:

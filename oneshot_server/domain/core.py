@@ -67,7 +67,11 @@ class Core(Protocol):
     def submit(self, request: GenerateRequest) -> JobId:
         """Take a job: it is journalled when this returns, and its ``Accepted`` was emitted.
 
+        With ``reshape``, ``parent_files`` are as a client has said them, and its parents are empty.
+
         Raises:
+            ForbiddenError: a parent outside the folders that may be read.
+            NotFoundError: no such parent or LoRA.
             BusyError: the queue is full.
             EngineFailedError: the engine has given up; the text says why.
             BadArgumentsError: the request asks for what is not there.

@@ -1,7 +1,7 @@
 """The parameters of a sound: name, type, range and help, said once for OSC, CLI and docs."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, get_args
 
 from oneshot_server.errors import BadArgumentsError
@@ -158,6 +158,41 @@ PAD: Final = Parameter(
     default="none",
     help="a pad whose values are taken for the keys that are not given",
 )
+SPLIT_SECONDS: Final = 0.05
+STRENGTH: Final = Parameter(
+    name="strength",
+    kind=float,
+    low=0,
+    high=1,
+    default="0.5",
+    help="how far from the sound: 0 gives it back, 1 makes a new one",
+)
+MORPH_T: Final = Parameter(
+    name="t",
+    kind=float,
+    low=0,
+    high=1,
+    default="0.5",
+    help="how far from the first sound to the second: 0 gives the first back, 1 the second",
+)
+KEEP: Final = Parameter(
+    name="keep",
+    kind=str,
+    low=1,
+    high=10,
+    default="attack",
+    help="the part that stays: attack, with a new tail; or tail, with a new attack",
+    choices=("attack", "tail"),
+)
+SPLIT: Final = Parameter(
+    name="split",
+    kind=float,
+    low=0.005,
+    high=10,
+    default=f"{SPLIT_SECONDS}",
+    help="of inpaint: seconds of the attack, to the nearest step of the model's latents",
+)
+OWN_PROMPT: Final = replace(PROMPT, default="what the sound was made with, else its file's name")
 
 VELOCITY: Final = Parameter(
     name="velocity",
@@ -182,3 +217,6 @@ GENERATE_KEYS: Final = (
     WALK,
     PAD,
 )
+
+RESHAPE_KEYS: Final = (OWN_PROMPT, *(key for key in GENERATE_KEYS if key is not PAD))
+INPAINT_KEYS: Final = (SPLIT, *RESHAPE_KEYS)

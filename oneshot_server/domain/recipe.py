@@ -6,6 +6,7 @@ from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.mel_profile import MelProfile
 from oneshot_server.domain.parameters import Sampler
 from oneshot_server.domain.requests import Batch, LoraWeight
+from oneshot_server.domain.reshape import Parent, Reshape
 from oneshot_server.domain.touch import Touch
 
 
@@ -28,7 +29,6 @@ class Recipe:
         batch: the sounds that were rendered together.
         finish: level, tail and length.
         subtype: sample format of the file, ``PCM_24`` …
-        parent: file name of the sound that this one came from, if any.
         software: product and version.
         platform: what else the last bit depends on: torch's version, device, threads.
         lora_hashes: SHA-256 of each LoRA's file, hexadecimal, in the order of ``loras``.
@@ -37,6 +37,7 @@ class Recipe:
         near_copy: whether that is nearer than those sounds are to each other.
         walk: seeds from one independent sound to the next; ``None`` if each is independent.
         touch: what a hit's velocity did to the finished sound; ``None`` for nothing.
+        reshape: the sounds that it was made from and how; ``None`` for noise alone.
         format: version of this layout.
     """
 
@@ -54,7 +55,6 @@ class Recipe:
     batch: Batch
     finish: FinishOptions
     subtype: str
-    parent: str | None
     software: str
     platform: str
     lora_hashes: tuple[str, ...] = ()
@@ -62,4 +62,10 @@ class Recipe:
     near_copy: bool = False
     walk: int | None = None
     touch: Touch | None = None
+    reshape: Reshape | None = None
     format: int = 1
+
+    @property
+    def parents(self) -> tuple[Parent, ...]:
+        """The sounds that it was made from."""
+        return self.reshape.parents if self.reshape else ()

@@ -2,14 +2,17 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Final
 
 from oneshot_server.domain import parameters
+from oneshot_server.domain.reshape import Reshape
 from oneshot_server.domain.touch import Touch
 from oneshot_server.errors import BadArgumentsError
 
 LEAST_LORA: Final = -2.0
 MOST_LORA: Final = 4.0
+_SEED: Final = re.compile(r"_\d+(-\d+)?$", re.ASCII)
 _VERSION: Final = re.compile(r"(.+)@(\d{1,6})", re.ASCII | re.DOTALL)
 
 
@@ -65,7 +68,7 @@ class GenerateRequest:
     """Make ``count`` sounds from a prompt. ``None`` leaves a value to the LoRAs and the model.
 
     Attributes:
-        prompt: free text.
+        prompt: free text; may be empty with ``reshape``, and stands for what its parents are told.
         negative: free text to keep away from.
         count: sounds to make; their seeds are ``seed``, ``seed + 1``, …
         seed: seed of the first sound.
@@ -79,6 +82,8 @@ class GenerateRequest:
         level: dB, added to the usual level.
         walk: seeds from one independent sound to the next; those between are their neighbours.
         touch: what a hit's velocity does to each finished sound.
+        reshape: begin from sounds instead of noise alone.
+        parent_files: where those sounds are, in the order of its parents.
 
     Raises:
         BadArgumentsError: a value out of its range; the text names it.
@@ -98,10 +103,12 @@ class GenerateRequest:
     level: float | None = None
     walk: int | None = None
     touch: Touch | None = None
+    reshape: Reshape | None = None
+    parent_files: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for parameter, value in (
-            (parameters.PROMPT, self.prompt),
+            (parameters.PROMPT, self.prompt or (None if self.reshape else "")),
             (parameters.NEGATIVE, self.negative),
             (parameters.COUNT, self.count),
             (parameters.SEED, self.seed),
@@ -115,6 +122,16 @@ class GenerateRequest:
         ):
             if value is not None:
                 parameter.check(value)
+        if self.reshape is not None and len(self.parent_files) != self.reshape.takes:
+            raise BadArgumentsError(
+                f"{len(self.parent_files)} sounds to begin from, expected {self.reshape.takes}"
+            )
+
+    @property
+    def title(self) -> str:
+        """What its sounds are called: the prompt, else the parents' names without their seeds."""
+        names = (_SEED.sub("", PurePath(file).stem) for file in self.parent_files)
+        return self.prompt or " to ".join(names)
 
     def seed_of(self, index: int) -> int:
         """Seed of sound ``index``; wraps around at the largest seed."""

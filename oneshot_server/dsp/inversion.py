@@ -1,5 +1,6 @@
 """Log-mel to waveform: magnitudes by non-negative least squares, phases by Griffin-Lim."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -9,6 +10,7 @@ from oneshot_server.dsp.mel import (
     analysis_window,
     band_gains,
     filterbank,
+    waveform_to_magnitudes,
     waveform_to_spectrum,
 )
 from oneshot_server.errors import ProfileMismatchError
@@ -17,6 +19,24 @@ NNLS_ITERATIONS: Final = 15
 GRIFFIN_LIM_ITERATIONS: Final = 16
 MOMENTUM: Final = 0.99
 TINY: Final = 1e-8
+QUIET: Final = 1e-4  # of the loudest bin; what lies below has no detail
+MOST_DETAIL: Final = 10.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Heard:
+    """A sound that an inversion is to resemble, for it has what a mel does not tell.
+
+    Attributes:
+        waveform: (1, samples), at the level of ``level_with_mel``. Its phases are begun from.
+        detail: (1, bins, frames), what the magnitudes are multiplied by; ``None`` for nothing.
+        kept: (frames,), bool, frames that are its own and stay so; then its phases are begun from
+            only there. ``None`` for no frame.
+    """
+
+    waveform: torch.Tensor
+    detail: torch.Tensor | None = None
+    kept: torch.Tensor | None = None
 
 
 def mel_to_waveform(
@@ -26,6 +46,7 @@ def mel_to_waveform(
     nnls_iterations: int = NNLS_ITERATIONS,
     griffin_lim_iterations: int = GRIFFIN_LIM_ITERATIONS,
     whole_fft: bool = False,
+    heard: Heard | None = None,
 ) -> torch.Tensor:
     """Invert a log-mel spectrogram. The same input gives the same output.
 
@@ -35,6 +56,7 @@ def mel_to_waveform(
         nnls_iterations: multiplicative updates of the magnitudes.
         griffin_lim_iterations: updates of the phases.
         whole_fft: see ``magnitudes_to_waveform``.
+        heard: a sound that it resembles.
 
     Returns:
         (batch, samples), float32; a sine at 0 dB has an amplitude of 0.3 to 1, as the bands of a
@@ -51,9 +73,48 @@ def mel_to_waveform(
     magnitudes = mel_to_magnitudes(mel_db, profile, iterations=nnls_iterations)
     # A sine of amplitude 1 has a magnitude of half the window's sum.
     magnitudes = magnitudes * (profile.window / 4)
+    if heard is not None and heard.detail is not None:
+        magnitudes = magnitudes * heard.detail
     return magnitudes_to_waveform(
-        magnitudes, profile, iterations=griffin_lim_iterations, whole_fft=whole_fft
+        magnitudes,
+        profile,
+        iterations=griffin_lim_iterations,
+        whole_fft=whole_fft,
+        heard=heard,
     )
+
+
+def level_with_mel(waveform: torch.Tensor, profile: MelProfile) -> torch.Tensor:
+    """A waveform as loud as ``mel_to_waveform`` makes it of its own mel; (batch, samples)."""
+    magnitudes = waveform_to_magnitudes(waveform, profile)[:, :, : profile.frames]
+    gains = band_gains(profile)
+    mel = (filterbank(profile) * gains) @ magnitudes**profile.power
+    loudest = profile.full_scale or mel.amax(dim=(1, 2)).clamp_min(TINY)
+    scale = (gains.amin() / loudest) ** (1.0 / profile.power) * (profile.window / 4)
+    if profile.normalized:
+        scale = scale / analysis_window(profile, profile.n_fft).square().sum().sqrt()
+    return waveform * scale.reshape(-1, 1)
+
+
+def mel_to_detail(
+    mel_db: torch.Tensor, waveform: torch.Tensor, profile: MelProfile
+) -> torch.Tensor:
+    """What a mel has lost of a sound: the sound's magnitudes over those that the mel gives.
+
+    Args:
+        mel_db: (batch, mels, frames), dB, a blurred one of the sound.
+        waveform: (batch, samples), the sound, at the level of ``level_with_mel``.
+        profile: the mel profile.
+
+    Returns:
+        (batch, bins, frames), 0.1 to 10, around 1.
+    """
+    told = mel_to_magnitudes(mel_db, profile) * (profile.window / 4)
+    true = waveform_to_magnitudes(waveform, profile)[:, :, : profile.frames]
+    if profile.normalized:
+        true = true * analysis_window(profile, profile.n_fft).square().sum().sqrt()
+    quiet = true.amax(dim=(1, 2), keepdim=True) * QUIET + TINY
+    return ((true + quiet) / (told + quiet)).clamp(1.0 / MOST_DETAIL, MOST_DETAIL)
 
 
 def mel_to_magnitudes(
@@ -92,6 +153,7 @@ def magnitudes_to_waveform(
     *,
     iterations: int = GRIFFIN_LIM_ITERATIONS,
     whole_fft: bool = False,
+    heard: Heard | None = None,
 ) -> torch.Tensor:
     """Find phases that fit the magnitudes.
 
@@ -104,6 +166,7 @@ def magnitudes_to_waveform(
         iterations: updates.
         whole_fft: search on the profile's own transform: several times as long for a tenth less
             error, where nobody waits.
+        heard: a sound that it resembles, whose phases are begun from.
 
     Returns:
         (batch, samples), float32.
@@ -115,19 +178,36 @@ def magnitudes_to_waveform(
         n_fft //= 2
     magnitudes = magnitudes[:, :: profile.n_fft // n_fft]
     # A batch is worked through one by one: a single spectrogram stays in the processor's cache.
-    return torch.cat([_griffin_lim(one, profile, n_fft, iterations) for one in magnitudes.split(1)])
+    return torch.cat(
+        [_griffin_lim(one, profile, n_fft, iterations, heard) for one in magnitudes.split(1)]
+    )
 
 
 def _griffin_lim(
-    magnitudes: torch.Tensor, profile: MelProfile, n_fft: int, iterations: int
+    magnitudes: torch.Tensor,
+    profile: MelProfile,
+    n_fft: int,
+    iterations: int,
+    heard: Heard | None,
 ) -> torch.Tensor:
     # The last frames of an STFT with centred frames lie behind the profile's last sample.
     frames = 1 + (profile.samples + 2 * profile.pad) // profile.hop if profile.center else 0
-    magnitudes = torch.nn.functional.pad(magnitudes, (0, max(0, frames - magnitudes.shape[2])))
+    pad = torch.nn.functional.pad
+    magnitudes = pad(magnitudes, (0, max(0, frames - magnitudes.shape[2])))
     window = analysis_window(profile, n_fft)
     first = n_fft // 2 + profile.pad - (0 if profile.center else profile.n_fft // 2)
     inverse = _InverseStft(window, profile.hop, magnitudes.shape[2], profile.samples, first)
     phases = _first_phases(magnitudes, profile.hop / n_fft)
+    known = kept = None
+    if heard is not None:
+        spectrum = waveform_to_spectrum(heard.waveform, profile, n_fft)
+        known = pad(spectrum, (0, magnitudes.shape[2] - spectrum.shape[2]))
+        there = known.abs() > TINY
+        if heard.kept is not None:
+            kept = pad(heard.kept, (0, magnitudes.shape[2] - len(heard.kept)))
+            there, kept = there & kept, kept[:, None]
+        phases = torch.where(there, torch.sgn(known), phases)
+        known = known.transpose(1, 2).contiguous()
     # Frame by frame from here, as the FFT has it in memory.
     magnitudes = magnitudes.transpose(1, 2).contiguous()
     spectrum = magnitudes * phases.transpose(1, 2)
@@ -140,6 +220,8 @@ def _griffin_lim(
         # dividing by the magnitude and multiplying by the other, which are complex.
         power = torch.view_as_real(accelerated).square().sum(dim=3)
         spectrum = accelerated * (magnitudes * torch.rsqrt(power + TINY**2))
+        if known is not None and kept is not None:
+            spectrum = torch.where(kept, known, spectrum)
     return inverse(spectrum)
 
 

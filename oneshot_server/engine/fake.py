@@ -5,8 +5,8 @@ takes its time with each step, ``hang`` never ends by itself, ``deaf`` neither, 
 cannot be cancelled, ``die`` kills the process, ``orphan``
 too and leaves another behind that holds its pipes open, ``silent`` closes its stdout and lives on,
 ``garbage`` answers with what is no message, ``huge`` announces a frame that is too long, ``broken``
-fails the job. Everything else becomes short valid WAVs at once. As the real one it renders what
-somebody waits for between two steps of what nobody does.
+fails the job. So does a parent that is gone. Everything else becomes short valid WAVs at once. As
+the real one it renders what somebody waits for between two steps of what nobody does.
 
 The model's name says how it loads: ``broken`` cannot be loaded, ``deadly`` kills the process,
 ``large`` does not fit beside another engine, ``enormous`` not even alone, ``endless`` never ends.
@@ -23,6 +23,7 @@ import time
 import wave
 import zlib
 from contextlib import suppress
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import BinaryIO, Final
 
@@ -107,6 +108,11 @@ class FakeEngine:
                     time.sleep(SLOW_STEP_SECONDS)
                 step += 1
             self._misbehave(words)
+            gone = [file for file in request.parent_files if not Path(file).is_file()]
+            if gone:
+                text = f"{gone[0]}: no such file"
+                self.send(RenderFailed(job=job.job, code=ErrorCode.NOT_FOUND, text=text))
+                return
             if "broken" in words:
                 text = "asked to be broken"
                 self.send(RenderFailed(job=job.job, code=ErrorCode.ENGINE_FAILED, text=text))

@@ -23,6 +23,7 @@ from oneshot_server.engine.messages import (
     RenderProgress,
     RenderSpare,
 )
+from oneshot_server.engine.parents import Beginning, ParentReader
 from oneshot_server.errors import BadArgumentsError, DefectError
 from oneshot_server.library.touched_wav import touch_wav
 from oneshot_server.library.wav_encoding import encode_wav
@@ -83,6 +84,7 @@ class JobRenderer:
         self._model = model
         self._max_batch = max_batch
         self._loras = JobLoras(model, loras)
+        self._parents = ParentReader(model)
         self._render = render
         self._platform = (
             f"torch {torch.__version__}, {model.device.type}, {torch.get_num_threads()} threads"
@@ -101,12 +103,14 @@ class JobRenderer:
         Raises:
             RenderCancelledError: as ``give_way`` raised it.
             DefectError: a sound came out broken again and again.
-            BadArgumentsError: no word of the prompt is known to the model.
-            NotFoundError: no such LoRA.
+            BadArgumentsError: no word of the prompt is known to the model, or a parent cannot be
+                used.
+            NotFoundError: no such LoRA or parent.
             ModelError: a LoRA that cannot be used with the model.
         """
         request = job.parts[0].request
         applied = self._begin(job, send)
+        beginning = self._read_parents(job.job, request, send)
         sampling = choose_sampling(request, applied.sampling, self._model.card)
         batches = deque(job_to_batches(job, self._max_batch))
         ahead = sum(len(batch) for batch in batches)
@@ -133,13 +137,16 @@ class JobRenderer:
                 on_step=on_step,
                 on_sound=give_way_and_come_back,
                 sampler=sampling.sampler,
+                start=beginning.start if beginning else None,
             )
             again: list[Slot] = []
             remarks: list[str] = []
             for position, slot in enumerate(batch):
                 if slot.index is None:
                     continue
-                defect = self._deliver(job, batch, position, sounds, applied, sampling, send)
+                defect = self._deliver(
+                    job, batch, position, sounds, applied, sampling, beginning, send
+                )
                 if defect is None:
                     continue
                 again.append(retries.another(slot, defect))
@@ -158,11 +165,17 @@ class JobRenderer:
             send(RenderNotice(job=job.job, code=NoticeCode.FALLBACK, text=text))
         return applied
 
+    def _read_parents(self, job: str, request: GenerateRequest, send: Send) -> Beginning | None:
+        beginning = self._parents.read(request)
+        for text in beginning.remarks if beginning else ():
+            send(RenderNotice(job=job, code=NoticeCode.FALLBACK, text=text))
+        return beginning
+
     def _check(self, job: str, request: GenerateRequest, send: Send) -> None:
         longest = self._model.card.profile.seconds
         said = prompt_to_words(request.prompt, self._model)
         away = prompt_to_words(request.negative, self._model)
-        if not said.words:
+        if not said.words and (request.prompt or request.reshape is None):
             raise BadArgumentsError(
                 f'prompt = "{request.prompt}", expected at least one word that the model '
                 f"{self._model.card.name} knows, as in: punchy kick"
@@ -186,6 +199,7 @@ class JobRenderer:
         sounds: Sounds,
         applied: AppliedLoras,
         sampling: Sampling,
+        beginning: Beginning | None,
         send: Send,
     ) -> str | None:
         """Finish and send one sound; or name its defect and send nothing."""
@@ -213,13 +227,13 @@ class JobRenderer:
             batch=Batch(seeds=tuple(s.seed for s in batch), index=position),
             finish=slot.finish,
             subtype=job.subtype,
-            parent=None,
             software=f"oneshot-server {__version__}",
             platform=self._platform,
             lora_hashes=applied.hashes,
             nearest_db=None if nearest is None else nearest.distance_db,
             near_copy=nearest is not None and nearest.copied is not None,
             walk=request.walk,
+            reshape=beginning.reshape if beginning else None,
         )
         wav = embed(encode_wav(finished.numpy(), profile.sample_rate, job.subtype), recipe)
         seconds = len(finished) / profile.sample_rate

@@ -107,6 +107,14 @@ class Blend:
                     left_out.append(lora.name)
         return Resolved(request=replace(request, loras=tuple(named)), left_out=tuple(left_out))
 
+    def has(self, lora: LoraWeight) -> bool:
+        """Whether there is such a LoRA, of the version that it names."""
+        try:
+            self._resolved(lora)
+        except NotFoundError:
+            return False
+        return True
+
     def _fits(self, lora: LoraWeight, base_hash: str) -> bool:
         """Whether it may be for this base model; another tool's file does not say."""
         assert lora.version is not None

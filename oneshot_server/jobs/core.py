@@ -34,8 +34,10 @@ from oneshot_server.jobs.journal import Journal
 from oneshot_server.jobs.kit_desk import KitDesk
 from oneshot_server.jobs.pad_bank import PadBank
 from oneshot_server.jobs.pads import Pads
+from oneshot_server.jobs.parents import describe_parents
 from oneshot_server.jobs.queue import JobQueue
 from oneshot_server.jobs.reserve import Reserve
+from oneshot_server.library.parent_files import SoundFolders
 from oneshot_server.pipeline.model_folder import (
     STARTER_NAME,
     find_named_model,
@@ -131,6 +133,7 @@ class OneshotCore:
         journal: knows the sounds published last.
         engine: is asked for its state.
         bus: tells what happens.
+        sounds: finds the sounds that others are made from.
         folders: kind of list to the folder whose sub-folders it is made of.
     """
 
@@ -149,6 +152,7 @@ class OneshotCore:
         journal: Journal,
         engine: EngineInfo,
         bus: EventBus,
+        sounds: SoundFolders,
         folders: dict[str, Path],
     ) -> None:
         self._queue = queue
@@ -163,6 +167,7 @@ class OneshotCore:
         self._journal = journal
         self._engine = engine
         self._bus = bus
+        self._sounds = sounds
         self._folders = folders
         self._history: dict[JobId, list[JobEvent]] = {}
         self._ended: deque[JobId] = deque()
@@ -172,6 +177,13 @@ class OneshotCore:
 
     def submit(self, request: GenerateRequest) -> JobId:
         """Take a job; see ``domain.core.Core``."""
+        if request.reshape is not None:
+            request = describe_parents(
+                request,
+                [self._sounds.find(file) for file in request.parent_files],
+                has_lora=self._blend.has,
+                base_hash=self._engine.model_hash,
+            )
         resolved = self._blend.resolve(request, base_hash=self._engine.model_hash)
         job = self._queue.submit(resolved.request)
         if resolved.left_out:

@@ -194,7 +194,7 @@ class JobQueue:
         job = self._current(job_id)
         if job is None or job.cancelled or index in job.published:
             return
-        name = self._publisher.name_for(job.request.prompt, seed)
+        name = self._publisher.name_for(job.request.title, seed)
         intended = JournalledSound(
             index=index, path=str(self._publisher.folder / name), seed=seed, seconds=seconds
         )

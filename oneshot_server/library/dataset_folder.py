@@ -184,6 +184,10 @@ def _plain(text: str) -> str:
 def _words(relative: str, dataset: str) -> str:
     """Words of the names, the nearest first: what the file itself says comes before its folder."""
     path = PurePosixPath(relative)
-    names = (path.stem, *reversed(path.parent.parts), dataset)
+    return name_to_words(path.stem, *reversed(path.parent.parts), dataset)
+
+
+def name_to_words(*names: str) -> str:
+    """The words of files' and folders' names, each once: ``KickLong_01`` is kick long."""
     words = (word.lower() for name in names for word in _WORDS.findall(_CAMEL.sub(" ", name)))
     return " ".join(dict.fromkeys(words))[:LONGEST_CAPTION]

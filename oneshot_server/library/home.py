@@ -81,6 +81,10 @@ class Home:
         """What ``samples.folder`` means: empty is the home's own, relative begins here."""
         return self.root / Path(configured).expanduser() if configured else self.samples
 
+    def sound_folders(self, configured: str) -> tuple[Path, ...]:
+        """Where clients may name sounds: the samples, and all that is in the home."""
+        return self.samples_folder(configured), self.root
+
     def create(self) -> None:
         """Make what is missing of the folders and ``config.toml``; never touch what is there.
 

@@ -93,7 +93,11 @@ def _decode(content: bytes) -> Recipe:
 
 def _check(recipe: Recipe) -> None:
     """Refuse what no sound was ever made with; a stranger's file must not ask for years of work."""
-    parameters.PROMPT.check(recipe.prompt)
+    if recipe.prompt or recipe.reshape is None:
+        parameters.PROMPT.check(recipe.prompt)
+    hashes = [parent.sha256 for parent in recipe.parents]
+    if recipe.reshape is not None and not (hashes and all(hashes)):
+        raise BadArgumentsError("no SHA-256 of a parent, expected one of each")
     parameters.NEGATIVE.check(recipe.negative)
     parameters.STEPS.check(recipe.steps)
     parameters.GUIDANCE.check(recipe.guidance)
@@ -108,7 +112,7 @@ def _tags(recipe: Recipe) -> bytes:
     return b"".join(
         _tag(name, text)
         for name, text in (
-            (b"INAM", recipe.prompt),
+            (b"INAM", recipe.prompt or recipe.caption),
             (b"ISFT", recipe.software),
             (b"ICMT", f"{recipe.caption}, seed {recipe.seed}, {recipe.model}"),
         )

@@ -19,6 +19,7 @@ LONGEST_PHRASE: Final = 3
 _NOTE: Final = re.compile(r"([a-g])([#b]?)(-?\d)")
 _SEMITONES: Final = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
 _TOKEN: Final = re.compile(r"\d+(?:\.\d+)?\s*k?hz\b|[^\W_]+(?:['#&/.-][^\W_]+)*#?\d*", re.UNICODE)
+_PITCH_WORD: Final = re.compile(r"hz_\d+")
 _HERTZ: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(k?)hz")
 
 
@@ -93,6 +94,21 @@ def understand(prompt: str, words: Words) -> Understood:
             else:
                 unknown.append(token)
     return Understood(words=tuple(dict.fromkeys(known)), unknown=tuple(dict.fromkeys(unknown)))
+
+
+def recall(text: str, words: Words | None) -> str:
+    """What was once told to a model, or the words of a file's name, as this one is told it.
+
+    Args:
+        text: a caption as ``complete`` wrote it is taken word by word, any other understood.
+        words: the model's vocabulary; one without takes any text.
+    """
+    if words is None:
+        return text
+    known = {word for said in words.phrases.values() for word in said}
+    if all(word in known or _PITCH_WORD.fullmatch(word) for word in text.split()):
+        return text
+    return " ".join(understand(text, words).words)
 
 
 def complete(said: tuple[str, ...], words: Words, *, seed: int) -> tuple[str, ...]:

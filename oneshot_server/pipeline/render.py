@@ -2,18 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import torch
 
 from oneshot_server.domain.parameters import Sampler
-from oneshot_server.dsp.image import image_to_mel
 from oneshot_server.dsp.inversion import mel_to_waveform
-from oneshot_server.errors import PrecisionError
+from oneshot_server.pipeline.decoding import latents_to_mels
 from oneshot_server.pipeline.draw import Draw
 from oneshot_server.pipeline.model import Model
-from oneshot_server.pipeline.prompt import Understood, complete, understand
+from oneshot_server.pipeline.prompt import Understood, complete, recall, understand
 from oneshot_server.pipeline.prompt_weights import prompt_to_embedding, without_weights
+from oneshot_server.pipeline.reshape import Start, slerp
 from oneshot_server.pipeline.sampling import (
     OnStep,
     draws_to_noise,
@@ -21,9 +20,6 @@ from oneshot_server.pipeline.sampling import (
     seeds_to_generators,
     texts_to_embeddings,
 )
-
-FLAT: Final = 0.01
-"""0.4 dB of a range of 80: a silent sound's image has more noise than that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +110,7 @@ def render_draws(
     on_step: OnStep,
     sampler: Sampler | None = None,
     on_sound: Callable[[], None] = lambda: None,
+    start: Start | None = None,
 ) -> Sounds:
     """Render one sound for each draw, as ``render_batch``.
 
@@ -125,9 +122,13 @@ def render_draws(
         on_step: told before each step; may raise to stop.
         sampler: its name; ``None`` for the model's.
         on_sound: told before each waveform is made; may raise to stop.
+        start: where all of them begin; ``None`` for noise alone.
     """
     generators = seeds_to_generators([draw.independent[0] for draw in draws])
-    captions, embeddings = _draws_to_embeddings(draws, model)
+    if start is not None and not draws[0].prompt:
+        captions, embeddings = _start_to_embeddings(start, len(draws), model)
+    else:
+        captions, embeddings = _draws_to_embeddings(draws, model)
     away = [" ".join(prompt_to_words(draw.negative, model).words) for draw in draws]
     latents = noise_to_latents(
         draws_to_noise(draws, generators, model),
@@ -139,11 +140,23 @@ def render_draws(
         on_step=on_step,
         sampler=sampler,
         generators=generators,
+        start=start.latents if start else None,
+        strength=start.strength if start else 1.0,
+        kept=start.kept.columns if start and start.kept else None,
     )
+    mels = latents_to_mels(latents, model)
+    if start is not None and start.kept is not None:
+        mels = torch.where(start.kept.frames, start.kept.mel_db, mels)
     waveforms = []
-    for mel in latents_to_mels(latents, model).split(1):
+    for mel in mels.split(1):
         on_sound()
-        waveforms.append(mel_to_waveform(mel, model.card.profile))
+        waveforms.append(
+            mel_to_waveform(
+                mel,
+                model.card.profile,
+                heard=start.heard if start else None,
+            )
+        )
     return Sounds(waveforms=torch.cat(waveforms), captions=captions)
 
 
@@ -170,36 +183,16 @@ def _draws_to_embeddings(
     return tuple(captions), embeddings
 
 
-def latents_to_waveforms(latents: torch.Tensor, model: Model) -> torch.Tensor:
-    """(batch, channels, rows, columns) to (batch, samples), on the CPU."""
-    return mel_to_waveform(latents_to_mels(latents, model), model.card.profile)
+def _start_to_embeddings(
+    start: Start, count: int, model: Model
+) -> tuple[tuple[str, ...], torch.Tensor]:
+    """What the model is told of the sounds that a batch begins from, as ``_draws_to_embeddings``.
 
-
-def latents_to_mels(latents: torch.Tensor, model: Model) -> torch.Tensor:
-    """(batch, channels, rows, columns) to (batch, mels, frames), dB, on the CPU.
-
-    Raises:
-        PrecisionError: half precision gave no image.
+    Nothing is filled in: what is left open is in the sounds.
     """
-    scaled = latents / model.vae.config.scaling_factor
-    images = model.vae.decode(scaled.to(model.vae.dtype)).sample.float().cpu()
-    if model.plan.precision != "fp32":
-        check_precision(images, model.plan.precision)
-    return image_to_mel(images, model.card.profile)
-
-
-def check_precision(images: torch.Tensor, precision: str) -> None:
-    """Tell an image from what overflow leaves: no numbers, or the same number everywhere.
-
-    Args:
-        images: (batch, channels, mels, frames), -1 to 1.
-        precision: that they were computed in.
-
-    Raises:
-        PrecisionError: one of them is none.
-    """
-    flattened = images.flatten(1)
-    if not flattened.isfinite().all():
-        raise PrecisionError(f"{precision} gave an image that is no numbers")
-    if bool((flattened.amax(1) - flattened.amin(1) < FLAT).any()):
-        raise PrecisionError(f"{precision} gave a flat image")
+    here, there = (recall(text, model.words) for text in start.told)
+    embeddings = slerp(
+        prompts_to_embeddings([here], model), prompts_to_embeddings([there], model), start.share
+    )
+    caption = here if here == there else f"{here} → {there} {start.share:.0%}"
+    return (caption,) * count, embeddings.expand(count, -1, -1)

@@ -97,6 +97,7 @@ def noise_to_latents(
     generators: Sequence[torch.Generator] = (),
     start: torch.Tensor | None = None,
     strength: float = 1.0,
+    kept: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Denoise a batch.
 
@@ -110,10 +111,13 @@ def noise_to_latents(
         on_step: told before each step; may raise to stop.
         sampler: the model's own if ``None``.
         generators: one for each sound, for the samplers in ``DRAWING``.
-        start: (batch, channels, rows, columns), latents to begin from instead of noise alone
+        start: (batch or 1, channels, rows, columns), latents to begin from instead of noise alone
             (Meng et al., 2022, SDEdit).
         strength: 0 to 1, the share of the steps that are done from ``start``; 0 returns it as it
             is, 1 keeps next to nothing of it.
+        kept: (columns,), bool, the columns of ``start`` that come out as they are; the others are
+            made to fit them, as they are seen at every step with the noise that belongs to it
+            (Lugmayr et al., 2022, RePaint, without its resampling).
 
     Returns:
         (batch, channels, rows, columns), denoised.
@@ -137,9 +141,10 @@ def noise_to_latents(
         skipped = len(timesteps) - round(strength * len(timesteps))
         timesteps = timesteps[skipped:]
         if not len(timesteps):
-            return start
+            return start.expand_as(noise)
         if hasattr(scheduler, "set_begin_index"):  # DDIM goes by the timestep alone
             scheduler.set_begin_index(skipped)
+        start = start.expand_as(noise)
         latents = scheduler.add_noise(start, noise, timesteps[:1].expand(len(start)))
     drawing = {"generator": list(generators)} if name in DRAWING else {}
     both = torch.cat([negative, embeddings])
@@ -155,6 +160,14 @@ def noise_to_latents(
         else:
             predicted = model.unet(scaled, timestep, embeddings).sample
         latents = scheduler.step(predicted, timestep, latents, **drawing).prev_sample
+        if start is not None and kept is not None:
+            later = timesteps[number + 1 : number + 2]
+            known = (
+                start
+                if not len(later)
+                else scheduler.add_noise(start, noise, later.expand(len(start)))
+            )
+            latents = torch.where(kept, known, latents)
     return torch.as_tensor(latents)
 
 

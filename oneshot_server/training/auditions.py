@@ -13,8 +13,8 @@ from oneshot_server.dsp.finish import finish
 from oneshot_server.library.atomic_file import write_atomically
 from oneshot_server.library.file_names import prompt_to_words as prompt_to_file_name
 from oneshot_server.library.wav_encoding import encode_wav
+from oneshot_server.pipeline.decoding import latents_to_waveforms
 from oneshot_server.pipeline.model import Model
-from oneshot_server.pipeline.render import latents_to_waveforms
 from oneshot_server.pipeline.sampling import noise_to_latents, seeds_to_noise, steady_sampler
 from oneshot_server.training.captions import Embeddings
 

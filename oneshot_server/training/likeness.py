@@ -16,9 +16,9 @@ from typing import Any, Final
 import torch
 from accelerate import Accelerator
 
+from oneshot_server.pipeline.decoding import latents_to_mels
 from oneshot_server.pipeline.model import Model
 from oneshot_server.pipeline.nearest import image_features
-from oneshot_server.pipeline.render import latents_to_mels
 from oneshot_server.pipeline.sampling import noise_to_latents, seeds_to_noise, steady_sampler
 from oneshot_server.training.captions import Embeddings
 

@@ -15,8 +15,8 @@ from oneshot_server.errors import BadArgumentsError
 from oneshot_server.pipeline.model import Model
 from oneshot_server.pipeline.model_folder import hash_part
 from oneshot_server.pipeline.nearest import image_features
+from oneshot_server.pipeline.sound_files import UnusableError, read_sound, sound_to_waveform
 from oneshot_server.training.latent_cache import Encoded, LatentCache
-from oneshot_server.training.sound_files import UnusableError, read_sound, sound_to_waveform
 from oneshot_server.training.spec import TrainingPlan
 
 NEAR_DUPLICATE_DB: Final = 3.0

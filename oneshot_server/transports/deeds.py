@@ -12,6 +12,7 @@ from oneshot_server.domain.parameters import SEED
 from oneshot_server.domain.requests import GenerateRequest, parse_loras
 from oneshot_server.errors import BadArgumentsError
 from oneshot_server.transports.osc.parse import Parsed
+from oneshot_server.transports.osc.reshape_requests import RESHAPES, parsed_to_reshape
 
 
 def _generate(core: Core, parsed: Parsed) -> JobId:
@@ -29,6 +30,10 @@ def _generate_request(core: Core, parsed: Parsed) -> GenerateRequest:
         request = replace(request, loras=parse_loras(str(keys.pop("lora"))))
     # The table's types are the request's, a test says so.
     return replace(request, **keys)  # type: ignore[arg-type]
+
+
+def _reshape(core: Core, parsed: Parsed) -> JobId:
+    return core.submit(parsed_to_reshape(parsed))
 
 
 def _pad_trigger(core: Core, parsed: Parsed) -> JobId:
@@ -73,6 +78,7 @@ def _lora_use(core: Core, parsed: Parsed) -> None:
 
 JOBS: Final[Mapping[str, Callable[[Core, Parsed], JobId]]] = {
     "/oneshot/generate": _generate,
+    **dict.fromkeys(RESHAPES, _reshape),
     "/oneshot/pad/trigger": _pad_trigger,
     "/oneshot/train": _train,
     "/oneshot/model": _model,

@@ -1,11 +1,21 @@
 """The protocol's one table: parsing, docs and the CLI's help are made from it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from oneshot_server.domain.pads import PAD_KEYS
-from oneshot_server.domain.parameters import GENERATE_KEYS, PROMPT, VELOCITY, Parameter
+from oneshot_server.domain.parameters import (
+    GENERATE_KEYS,
+    INPAINT_KEYS,
+    KEEP,
+    MORPH_T,
+    PROMPT,
+    RESHAPE_KEYS,
+    STRENGTH,
+    VELOCITY,
+    Parameter,
+)
 
 ID: Final = Parameter(
     name="id", kind=str, low=0, high=200, default="", help='chosen by the client; "" for none'
@@ -91,6 +101,9 @@ MAP_NAME: Final = Parameter(
 )
 SECONDS: Final = Parameter(
     name="seconds", kind=int, low=0, high=3600, default="", help="how long; 0 ends it"
+)
+SOUND: Final = _text(
+    "path", "a sound: WAV, AIFF, FLAC, OGG or MP3 in the home or the samples folder"
 )
 GENERATED: Final = "as /oneshot/generate"
 ACCEPTED: Final = (
@@ -200,32 +213,29 @@ REQUESTS: Final[Mapping[str, Request]] = {
         ),
         Request(
             address="/oneshot/vary",
-            arguments=(ID, _text("path", "a sound"), _number("strength", 0, 1, "how much")),
-            keys=GENERATE_KEYS,
+            arguments=(ID, SOUND, STRENGTH),
+            keys=RESHAPE_KEYS,
             answer=GENERATED,
             help="make variations of a sound",
-            built=False,
         ),
         Request(
             address="/oneshot/morph",
             arguments=(
                 ID,
-                _text("path_a", "a sound"),
-                _text("path_b", "another"),
-                _number("t", 0, 1, "how far from a to b"),
+                replace(SOUND, name="path_a"),
+                replace(SOUND, name="path_b", help="another sound"),
+                MORPH_T,
             ),
-            keys=GENERATE_KEYS,
+            keys=RESHAPE_KEYS,
             answer=GENERATED,
             help="make sounds between two",
-            built=False,
         ),
         Request(
             address="/oneshot/inpaint",
-            arguments=(ID, _text("path", "a sound"), _text("keep", "attack or tail")),
-            keys=GENERATE_KEYS,
+            arguments=(ID, SOUND, KEEP),
+            keys=INPAINT_KEYS,
             answer=GENERATED,
             help="keep one part of a sound and make the rest anew",
-            built=False,
         ),
         Request(
             address="/oneshot/lora",

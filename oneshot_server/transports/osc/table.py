@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from oneshot_server.domain.parameters import GENERATE_KEYS, Parameter
+from oneshot_server.domain.parameters import GENERATE_KEYS, INPAINT_KEYS, Parameter
 from oneshot_server.transports.osc.specs import ANSWERS, REQUESTS
 
 if TYPE_CHECKING:  # Rich is slow to load, and the daemon never draws a table
@@ -33,8 +33,8 @@ ERRORS = """\
 | `unknown_address` | no such address |
 | `bad_arguments` | an argument is missing, too many or wrong; or not in this version |
 | `busy` | the queue is full |
-| `not_found` | no such job or model |
-| `forbidden` | the samples folder may not be written |
+| `not_found` | no such job, model or sound |
+| `forbidden` | a path outside the home, or the samples folder may not be written |
 | `disk_full` | no space left for the sound |
 | `engine_failed` | the engine died twice on the job, or has given up |
 | `cancelled_by_shutdown` | the daemon was shut down |
@@ -56,6 +56,13 @@ def markdown_page() -> str:
     lines += ["| key | expected | default | |", "|---|---|---|---|"]
     lines += [
         f"| `{key.name}` | {key.expected} | {key.default} | {key.help} |" for key in GENERATE_KEYS
+    ]
+    lines += ["", "`vary`, `morph` and `inpaint` have all of them but `pad`, and beside:", ""]
+    lines += ["| key | expected | default | |", "|---|---|---|---|"]
+    lines += [
+        f"| `{key.name}` | {key.expected} | {key.default} | {key.help} |"
+        for key in INPAINT_KEYS
+        if key not in GENERATE_KEYS
     ]
     lines += ["", "## Arguments", ""]
     lines += ["| argument | expected | |", "|---|---|---|"]

@@ -42,7 +42,6 @@ RECIPE = Recipe(
     batch=Batch(seeds=(6, 7, 8), index=1),
     finish=FinishOptions(),
     subtype="PCM_24",
-    parent=None,
     software="oneshot-server 0.1.0",
     platform="torch 2.14.1, cpu, 2 threads",
 )

@@ -11,9 +11,9 @@ from oneshot_server.engine.loaded import Loaded
 from oneshot_server.engine.messages import Render, Rendered, RenderNotice
 from oneshot_server.errors import ErrorCode, ModelError, OutOfMemoryError, PrecisionError
 from oneshot_server.pipeline import render as rendering
+from oneshot_server.pipeline.decoding import check_precision
 from oneshot_server.pipeline.device import is_out_of_memory
 from oneshot_server.pipeline.device_plan import Machine
-from oneshot_server.pipeline.render import check_precision
 from tests.unit.pipeline.tiny_model import write_tiny_model
 
 

@@ -50,7 +50,6 @@ RECIPE = Recipe(
     batch=Batch(seeds=(7, 8, 9), index=0),
     finish=FinishOptions(),
     subtype="PCM_24",
-    parent=None,
     software="oneshot-server 0.1.0",
     platform="torch 2.14.1, cpu, 2 threads",
 )

@@ -3,7 +3,7 @@ import pytest
 import soundfile
 import torch
 
-from oneshot_server.training.sound_files import UnusableError, read_sound, sound_to_waveform
+from oneshot_server.pipeline.sound_files import UnusableError, read_sound, sound_to_waveform
 from tests.unit.pipeline.tiny_model import PROFILE
 from tests.unit.training.making import RATE, hit, write_hit
 
