@@ -1,7 +1,7 @@
 """What the core is asked for by a checked request, the same whichever transport it came by."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Final, cast
 
@@ -76,6 +76,11 @@ def _lora_use(core: Core, parsed: Parsed) -> None:
     core.use_lora(str(parsed.arguments["name"]), cast("int", parsed.arguments["version"]))
 
 
+async def _star(core: Core, parsed: Parsed) -> None:
+    path, stars = str(parsed.arguments["path"]), cast("int", parsed.arguments["stars"])
+    await core.library.mark(path, stars=stars)
+
+
 JOBS: Final[Mapping[str, Callable[[Core, Parsed], JobId]]] = {
     "/oneshot/generate": _generate,
     **dict.fromkeys(RESHAPES, _reshape),
@@ -94,3 +99,6 @@ CHANGES: Final[Mapping[str, Callable[[Core, Parsed], None]]] = {
     "/oneshot/lora/use": _lora_use,
 }
 """Address to what is done when the call returns."""
+
+MARKS: Final[Mapping[str, Callable[[Core, Parsed], Awaitable[None]]]] = {"/oneshot/star": _star}
+"""Address to what is written into a sound's file, and done when the disk has it."""

@@ -13,7 +13,7 @@ from oneshot_server.domain.events import Accepted, Cancelled, Done, Failed, JobE
 from oneshot_server.domain.midi import Midi
 from oneshot_server.domain.pads import PAD_KEYS
 from oneshot_server.errors import AlreadyRunningError, BadArgumentsError, OneshotError
-from oneshot_server.transports.deeds import CHANGES, JOBS
+from oneshot_server.transports.deeds import CHANGES, JOBS, MARKS
 from oneshot_server.transports.osc.clients import Address, Clients
 from oneshot_server.transports.osc.decode import Message, datagram_to_messages
 from oneshot_server.transports.osc.encode import error, event_to_datagram, message, short
@@ -46,6 +46,7 @@ class OscServer(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self._unsubscribe = core.subscribe(self._on_event)
         self._midi = MidiRequests(midi, self._answer, clock=clients.clock)
+        self._chores: set[asyncio.Task[None]] = set()
         self._asking: tuple[Address, str] | None = None
         self._refused = 0
         self._refusals_logged = -LOG_SECONDS
@@ -59,6 +60,7 @@ class OscServer(asyncio.DatagramProtocol):
             "/oneshot/kit/list": self._kit_list,
             **dict.fromkeys(JOBS, self._job),
             **dict.fromkeys(CHANGES, self._change),
+            **dict.fromkeys(MARKS, self._mark),
             **self._midi.handlers,
         }
 
@@ -70,6 +72,8 @@ class OscServer(asyncio.DatagramProtocol):
 
     def stop(self) -> None:
         """Send nothing more and free the port."""
+        for task in self._chores:
+            task.cancel()
         self._unsubscribe()
         self._midi.stop()
         if self._transport is not None:
@@ -103,9 +107,12 @@ class OscServer(asyncio.DatagramProtocol):
             self._refuse(message_id(received), problem, source)
         except Exception as problem:
             log.exception("a request failed", address=received.address[:80])
-            text = f"{type(problem).__name__} in the server; see its log"
-            failure = message("/oneshot/error", message_id(received), "engine_failed", text)
-            self._send(failure, self._clients.reply_to(source))
+            self._apologise(message_id(received), problem, source)
+
+    def _apologise(self, request_id: str, problem: Exception, source: Address) -> None:
+        text = f"{type(problem).__name__} in the server; see its log"
+        failure = message("/oneshot/error", request_id, "engine_failed", text)
+        self._send(failure, self._clients.reply_to(source))
 
     def _refuse(self, request_id: str, problem: OneshotError, source: Address) -> None:
         self._send(error(request_id, problem), self._clients.reply_to(source))
@@ -191,6 +198,23 @@ class OscServer(asyncio.DatagramProtocol):
             shown = short(value) if isinstance(value, str) else value
             self._answer(source, "/oneshot/pad", _id(parsed), number, key.name, shown)
         self._answer(source, "/oneshot/ok", _id(parsed))
+
+    def _mark(self, parsed: Parsed, source: Address) -> None:
+        task = asyncio.create_task(self._mark_then_answer(parsed, source))
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
+
+    async def _mark_then_answer(self, parsed: Parsed, source: Address) -> None:
+        """Answered when the disk has it; other requests are answered meanwhile."""
+        try:
+            await MARKS[parsed.spec.address](self._core, parsed)
+        except OneshotError as problem:
+            self._refuse(_id(parsed), problem, source)
+        except Exception as problem:  # the outer loop of this request's task
+            log.exception("a request failed", address=parsed.spec.address)
+            self._apologise(_id(parsed), problem, source)
+        else:
+            self._answer(source, "/oneshot/ok", _id(parsed))
 
     def _begin(self, parsed: Parsed, source: Address, accept: Callable[[], JobId]) -> None:
         """Have a job accepted, once; its events go to who asked for it."""

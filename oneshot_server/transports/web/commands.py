@@ -15,7 +15,7 @@ from oneshot_server.domain.core import Core
 from oneshot_server.domain.events import JobId
 from oneshot_server.domain.midi import Learned, Midi
 from oneshot_server.errors import BadArgumentsError, OneshotError
-from oneshot_server.transports.deeds import CHANGES, JOBS
+from oneshot_server.transports.deeds import CHANGES, JOBS, MARKS
 from oneshot_server.transports.osc.decode import Message
 from oneshot_server.transports.osc.parse import Parsed, parse
 from oneshot_server.transports.osc.specs import ID, REQUESTS, Request
@@ -48,7 +48,7 @@ class Commands:
 
     def operations(self) -> Iterator[Operation]:
         """A row for each request that makes sense here."""
-        for address in (*JOBS, *CHANGES, CANCEL):
+        for address in (*JOBS, *CHANGES, *MARKS, CANCEL):
             yield self._operation(address, Job if address in JOBS else None)
         yield self._operation(LEARN, Bound)
 
@@ -77,6 +77,8 @@ class Commands:
             return json_response(await self._learn(str(parsed.arguments["target"])))
         if address == CANCEL:
             self._core.cancel(JobId(str(parsed.arguments["job"])))
+        elif address in MARKS:
+            await MARKS[address](self._core, parsed)
         else:
             CHANGES[address](self._core, parsed)
         return Response(status_code=204)

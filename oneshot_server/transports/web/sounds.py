@@ -143,45 +143,44 @@ class Sounds:
 
     async def _find(self, request: Request) -> Response:
         query = Query(**query_values(request, QUERY))  # type: ignore[arg-type]
-        return json_response(await asyncio.to_thread(self._library.search, query))
+        return json_response(await asyncio.to_thread(self._library.sounds.sounds.search, query))
 
     async def _facets(self, _request: Request) -> Response:
         return json_response(await asyncio.to_thread(self._count))
 
     def _count(self) -> Facets:
-        status = self._library.status()
         return Facets(
-            sounds=status.sounds,
-            waiting=status.waiting,
-            kinds=self._library.kinds(),
-            tags=self._library.tags(),
+            sounds=self._library.sounds.counts().sounds,
+            waiting=self._library.waiting,
+            kinds=self._library.sounds.kinds(),
+            tags=self._library.sounds.tags(),
         )
 
     async def _map(self, _request: Request) -> Response:
-        return json_response(await asyncio.to_thread(self._library.places))
+        return json_response(await asyncio.to_thread(self._library.sounds.places))
 
     async def _sound(self, request: Request) -> Response:
-        return json_response(self._library.sound(path_number(request, NUMBER)))
+        return json_response(self._library.sounds.sound(path_number(request, NUMBER)))
 
     async def _recipe(self, request: Request) -> Response:
-        recipe = self._library.recipe(path_number(request, NUMBER)) or "{}"
+        recipe = self._library.sounds.recipe(path_number(request, NUMBER)) or "{}"
         return Response(recipe, media_type="application/json")
 
     async def _similar(self, request: Request) -> Response:
         count = int(query_values(request, (COUNT,)).get("count", 100))
         sound = path_number(request, NUMBER)
-        return json_response(await asyncio.to_thread(self._library.similar, sound, count))
+        return json_response(await asyncio.to_thread(self._library.sounds.similar, sound, count))
 
     async def _file(self, request: Request) -> Response:
         query_values(request, (VERSION,))
-        path = self._library.file(path_number(request, NUMBER))
+        path = self._library.sounds.file(path_number(request, NUMBER))
         return FileResponse(
             path, filename=path.name, content_disposition_type="inline", headers=FOR_EVER
         )
 
     async def _picture(self, request: Request) -> Response:
         query_values(request, (VERSION,))
-        path = self._library.file(path_number(request, NUMBER))
+        path = self._library.sounds.file(path_number(request, NUMBER))
         async with self._drawing:
             try:
                 picture = await asyncio.to_thread(sound_picture, path)
@@ -205,4 +204,4 @@ class Sounds:
         return json_response(await self._library.played(self._path(request)))
 
     def _path(self, request: Request) -> str:
-        return self._library.sound(path_number(request, NUMBER)).path
+        return self._library.sounds.sound(path_number(request, NUMBER)).path
