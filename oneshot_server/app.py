@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -43,17 +43,20 @@ from oneshot_server.library.samples_folder import SamplesFolder
 from oneshot_server.library.sound_library import SoundLibrary
 from oneshot_server.log import start_log, stop_log
 from oneshot_server.pipeline.model_folder import find_model, find_named_model
-from oneshot_server.settings import EngineSettings, Settings
+from oneshot_server.settings import LOOPBACK, EngineSettings, Settings
 from oneshot_server.training.journal import TrainingJournal
 from oneshot_server.training.runs import TrainingRuns
 from oneshot_server.training.workshop import Workshop
 from oneshot_server.transports.midi.transport import MidiTransport
 from oneshot_server.transports.osc.server import OscServer, start_osc_server
+from oneshot_server.transports.web.start import start_web
+
+if TYPE_CHECKING:
+    from oneshot_server.transports.web.server import WebServer
 
 log = structlog.get_logger(__name__)
 
 CHECKPOINT_SECONDS: Final = 5.0
-LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +68,7 @@ class Daemon:
         engine: renders them.
         osc: listens.
         midi: listens too, where there is MIDI.
+        web: serves the page, or why there is none.
         samples: where the sounds appear.
     """
 
@@ -72,6 +76,7 @@ class Daemon:
     engine: ModelSwitch
     osc: OscServer
     midi: MidiTransport
+    web: "WebServer | str"
     samples: Path
 
 
@@ -223,6 +228,8 @@ async def running_daemon(
             lease_seconds=settings.osc.lease_seconds,
         )
         stack.callback(osc.stop)
+        # The page is started last and goes with the socket: both still tell how jobs ended.
+        until_told = await stack.enter_async_context(AsyncExitStack())
         desk.load_first(settings.pads.kit)
         reserve.start()
         pads.start()
@@ -249,8 +256,11 @@ async def running_daemon(
             )
             watch.start()
             stack.callback(watch.stop)
+        web = await start_web(core, midi, settings, home, loras)
+        if not isinstance(web, str):
+            until_told.push_async_callback(web.stop)
         log.info("daemon started", version=__version__, port=osc.port, samples=str(samples.folder))
-        yield Daemon(core=core, engine=engine, osc=osc, midi=midi, samples=samples.folder)
+        yield Daemon(core=core, engine=engine, osc=osc, midi=midi, web=web, samples=samples.folder)
         log.info("daemon stops")
 
 

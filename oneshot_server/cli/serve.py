@@ -13,6 +13,7 @@ from oneshot_server.domain.events import Failed, JobEvent, SamplePublished
 
 if TYPE_CHECKING:
     from oneshot_server.app import Daemon
+    from oneshot_server.transports.web.server import WebServer
 
 
 def serve(
@@ -23,7 +24,11 @@ def serve(
         int | None, typer.Option("--port", help="UDP port for OSC, instead of osc.port")
     ] = None,
     host: Annotated[
-        str | None, typer.Option("--host", help="address to listen on, instead of osc.host")
+        str | None,
+        typer.Option("--host", help="address to listen on, instead of osc.host and web.host"),
+    ] = None,
+    web_port: Annotated[
+        int | None, typer.Option("--web-port", help="TCP port for the page, instead of web.port")
     ] = None,
 ) -> None:
     """Run the daemon until Ctrl-C."""
@@ -37,23 +42,33 @@ def serve(
         ("engine.model", model, "--model"),
         ("osc.port", port, "--port"),
         ("osc.host", host, "--host"),
+        ("web.host", host, "--host"),
+        ("web.port", web_port, "--web-port"),
     ):
         settings = override(settings, name, value, origin=origin)
 
     def greet(daemon: "Daemon") -> None:
-        typer.echo(greeting(settings.osc.host, daemon.osc.port, str(daemon.samples)))
+        typer.echo(
+            greeting(settings.osc.host, daemon.osc.port, str(daemon.samples), page(daemon.web))
+        )
         daemon.core.subscribe(show)
         daemon.midi.on_ports(show_ports)
 
     asyncio.run(app.serve(settings, place, on_start=greet))
 
 
-def greeting(host: str, port: int, samples: str) -> str:
+def page(web: "WebServer | str") -> str:
+    """Where the page is, or why there is none."""
+    return f"No page: {web}." if isinstance(web, str) else f"The page: {web.address}"
+
+
+def greeting(host: str, port: int, samples: str, page: str) -> str:
     """Where the daemon is, where the sounds are, and what to try."""
     return "\n".join(
         [
             f"Listening for OSC on UDP {host}:{port}. Sounds appear in",
             f"  {printable(samples)}",
+            page,
             "Try:",
             f'  oscsend {reachable(host)} {port} /oneshot/generate ss "" "punchy kick"',
             "Ctrl-C ends it.",

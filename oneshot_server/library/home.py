@@ -83,6 +83,11 @@ class Home:
         return self.root / "logs"
 
     @property
+    def web_token(self) -> Path:
+        """What a browser must show where the network is let in."""
+        return self.root / "web-token"
+
+    @property
     def lock_path(self) -> Path:
         """Held by the daemon that runs here."""
         return self.root / ".lock"

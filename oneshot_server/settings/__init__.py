@@ -5,6 +5,7 @@ from oneshot_server.settings.environment import home_from_environment, jack_serv
 from oneshot_server.settings.profile_files import find_profile, profile_names, read_profile
 from oneshot_server.settings.reader import load_settings, override
 from oneshot_server.settings.values import (
+    LOOPBACK,
     EngineSettings,
     JobsSettings,
     LogSettings,
@@ -18,6 +19,7 @@ from oneshot_server.settings.values import (
 )
 
 __all__ = [
+    "LOOPBACK",
     "EngineSettings",
     "JobsSettings",
     "LogSettings",

@@ -1,11 +1,14 @@
 """Every setting: its type, range, default and help, said once for file, errors and docs."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct, field
 
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.requests import GenerateRequest
+
+LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+"""Hosts to listen on that only this machine reaches."""
 
 
 class OscSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -75,7 +75,8 @@ def live_daemon(
     ``wrapper`` is a command that becomes the one it is given.
     """
     port = port or free_port()
-    command = [*wrapper, *ONESHOT, "serve", "--home", str(home), "--port", str(port), *options]
+    command = [*wrapper, *ONESHOT, "serve", "--home", str(home), "--port", str(port)]
+    command += ["--web-port", "0", *options]
     environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2")}
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment) as process:
         daemon = LiveDaemon(process=process, port=port, home=home)

@@ -15,7 +15,7 @@ from oneshot_server.domain.events import Cancelled, Done, Failed, SamplePublishe
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.errors import AlreadyRunningError, EngineFailedError, ErrorCode
 from oneshot_server.library.home import Home
-from oneshot_server.settings import OscSettings, Settings
+from oneshot_server.settings import OscSettings, Settings, WebSettings
 
 FAKE = [sys.executable, "-m", "oneshot_server.engine.fake"]
 TERMINAL = (Done, Failed, Cancelled)
@@ -26,10 +26,10 @@ from pathlib import Path
 from oneshot_server.app import running_daemon
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.library.home import Home
-from oneshot_server.settings import OscSettings, Settings
+from oneshot_server.settings import OscSettings, Settings, WebSettings
 
 async def main():
-    settings = Settings(osc=OscSettings(port={port}))
+    settings = Settings(osc=OscSettings(port={port}), web=WebSettings(enabled=False))
     async with running_daemon(settings, Home(Path(sys.argv[1])), command={command!r}) as daemon:
         for number in range({jobs}):
             daemon.core.submit(GenerateRequest(prompt="slow kick", count=3, seed=100 * number))
@@ -45,14 +45,14 @@ from pathlib import Path
 from oneshot_server.app import serve
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.library.home import Home
-from oneshot_server.settings import OscSettings, Settings
+from oneshot_server.settings import OscSettings, Settings, WebSettings
 
 def begin(daemon):
     daemon.core.subscribe(lambda e: print(type(e).__name__, getattr(e, "code", ""), flush=True))
     for number in range(3):
         daemon.core.submit(GenerateRequest(prompt="slow kick", count=9, seed=number))
 
-settings = Settings(osc=OscSettings(port={port}))
+settings = Settings(osc=OscSettings(port={port}), web=WebSettings(enabled=False))
 asyncio.run(serve(settings, Home(Path(sys.argv[1])), on_start=begin, command={command!r}))
 """
 
@@ -63,7 +63,8 @@ def free_settings() -> Settings:
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
-        return Settings(osc=OscSettings(port=probe.getsockname()[1]))
+        port = probe.getsockname()[1]
+        return Settings(osc=OscSettings(port=port), web=WebSettings(enabled=False))
 
 
 async def until_ended(daemon, jobs):

@@ -23,7 +23,7 @@ from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.engine.fake import tiny_wav
 from oneshot_server.errors import ErrorCode, NotFoundError
 from oneshot_server.library.home import Home
-from oneshot_server.settings import OscSettings, Settings
+from oneshot_server.settings import OscSettings, Settings, WebSettings
 
 FAKE = [sys.executable, "-m", "oneshot_server.engine.fake"]
 TERMINAL = (Done, Failed, Cancelled)
@@ -80,7 +80,7 @@ def run(home: Path, body: Callable[[Rig], Awaitable[None]]) -> None:
         for name in MODELS:
             (home / "models" / name).mkdir(parents=True)
             (home / "models" / name / "oneshot.json").touch()
-        settings = Settings(osc=OscSettings(port=port))
+        settings = Settings(osc=OscSettings(port=port), web=WebSettings(enabled=False))
         async with running_daemon(settings, Home(home), command=FAKE) as daemon:
             rig = Rig(daemon)
             await body(rig)

@@ -17,9 +17,9 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from oneshot_server.errors import ForbiddenError
+from oneshot_server.settings import LOOPBACK
 from oneshot_server.transports.web.answers import problem_response
 
-LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 COOKIE: Final = "oneshot_token"
 COOKIE_SECONDS: Final = 365 * 24 * 3600
 OWN_SITE: Final = ("same-origin", "none")

@@ -1,25 +1,32 @@
 """What the daemon is doing, its pads and its lists by HTTP."""
 
+import asyncio
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import FileResponse, Response, StreamingResponse
 
 from oneshot_server.domain.core import Core, PadLevel, Status
+from oneshot_server.domain.events import JobEvent, SamplePublished
 from oneshot_server.domain.midi import Midi
 from oneshot_server.domain.pads import PADS, Pad
 from oneshot_server.domain.parameters import Parameter
-from oneshot_server.errors import BusyError, NoMidiError
+from oneshot_server.errors import BusyError, NoMidiError, NotFoundError
 from oneshot_server.transports.web.answers import Named, json_response
 from oneshot_server.transports.web.events import Events
-from oneshot_server.transports.web.specs import Operation, path_text
+from oneshot_server.transports.web.specs import Operation, number, path_number, path_text
 
 LISTS: Final = ("kits", "loras", "models", "midi_ports", "midi_map")
 WHAT: Final = Parameter(
     name="what", kind=str, low=1, high=40, default="", help="kind of things", choices=LISTS
 )
+
+JOB: Final = Parameter(name="job", kind=str, low=1, high=100, default="", help="a job's id")
+INDEX: Final = number("index", "which of its sounds", low=0, high=63)
+MOST_PUBLISHED: Final = 256
 
 
 class NumberedPad(Struct, frozen=True, kw_only=True):
@@ -43,6 +50,12 @@ class Instrument:
         self._core = core
         self._midi = midi
         self._events = events
+        self._published: dict[tuple[str, int], str] = {}
+        self._unsubscribe = core.subscribe(self._on_event)
+
+    def stop(self) -> None:
+        """Remember nothing more."""
+        self._unsubscribe()
 
     def operations(self) -> Iterator[Operation]:
         """The rows of the table."""
@@ -67,6 +80,14 @@ class Instrument:
             path_parameters=(WHAT,),
             answer=Sequence[Named],
             handle=self._list,
+        )
+        yield Operation(
+            method="GET",
+            path="/api/published/{job}/{index}",
+            help="a sound that a job has published lately, before the library knows it",
+            path_parameters=(JOB, INDEX),
+            media="audio/wav",
+            handle=self._sound,
         )
         yield Operation(
             method="GET",
@@ -101,6 +122,18 @@ class Instrument:
         except NoMidiError:
             items = ()
         return json_response([Named(name=item.name, detail=item.detail) for item in items])
+
+    async def _sound(self, request: Request) -> Response:
+        path = self._published.get((path_text(request, JOB), path_number(request, INDEX)))
+        if path is None or not await asyncio.to_thread(Path(path).is_file):
+            raise NotFoundError("no sound of a job that was published lately")
+        return FileResponse(path)
+
+    def _on_event(self, event: JobEvent) -> None:
+        if isinstance(event, SamplePublished):
+            self._published[event.job, event.index] = event.path
+            if len(self._published) > MOST_PUBLISHED:
+                del self._published[next(iter(self._published))]
 
     async def _stream(self, _request: Request) -> Response:
         if self._events.full:

@@ -19,7 +19,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from oneshot_server.domain.core import Core
-from oneshot_server.domain.library import Library, LibraryChange
+from oneshot_server.domain.library import LibraryChange
 from oneshot_server.domain.midi import Midi
 from oneshot_server.errors import (
     AlreadyRunningError,
@@ -65,7 +65,6 @@ class WebServer:
     Args:
         core: the daemon without its transports.
         midi: MIDI, to be watched and taught.
-        library: knows the sounds.
         loras: what was trained.
         datasets: folder of the datasets.
         samples: folder of the sounds.
@@ -77,7 +76,6 @@ class WebServer:
         self,
         core: Core,
         midi: Midi,
-        library: Library,
         *,
         loras: LoraStore,
         datasets: Path,
@@ -86,7 +84,7 @@ class WebServer:
         token: str,
     ) -> None:
         self._events = Events(core)
-        self._unsubscribe = library.subscribe(self._on_change)
+        self._unsubscribe = core.library.subscribe(self._on_change)
         self._datasets = Datasets(
             core,
             folder=datasets,
@@ -94,10 +92,11 @@ class WebServer:
             loras=loras,
             most_bytes=settings.upload_megabytes * 10**6,
         )
+        self._instrument = Instrument(core, midi, self._events)
         self.operations: Sequence[Operation] = (
-            *Instrument(core, midi, self._events).operations(),
+            *self._instrument.operations(),
             *Commands(core, midi).operations(),
-            *Sounds(library).operations(),
+            *Sounds(core.library).operations(),
             *self._datasets.operations(),
         )
         self._host = settings.host
@@ -140,6 +139,7 @@ class WebServer:
         """End every stream, answer what was asked, and free the port."""
         self._unsubscribe()
         self._datasets.stop()
+        self._instrument.stop()
         await self._events.stop()
         self._server.should_exit = True
         if self._task is not None:

@@ -16,7 +16,6 @@ from oneshot_server.domain.library import (
     Found,
     Library,
     Near,
-    Place,
     Query,
     Sort,
     Sound,
@@ -66,6 +65,25 @@ class Facets(Struct, frozen=True, kw_only=True):
     tags: dict[str, int]
 
 
+class SoundMap(Struct, frozen=True, kw_only=True):
+    """Every sound's place; a hundred thousand rows are to be read quickly."""
+
+    kinds: tuple[str, ...]
+    places: Annotated[
+        tuple[tuple[int, float, float, int], ...],
+        Meta(description="number, x and y of about -1 to 1, and which of the kinds"),
+    ]
+
+
+class Family(Struct, frozen=True, kw_only=True):
+    """A sound, where it comes from, and what came of it."""
+
+    sounds: tuple[Sound, ...]
+    links: Annotated[
+        tuple[tuple[int, int], ...], Meta(description="numbers of a parent and of its child")
+    ]
+
+
 class Sounds:
     """The operations on sounds.
 
@@ -98,7 +116,7 @@ class Sounds:
             method="GET",
             path="/api/map",
             help="where all sounds are on the map",
-            answer=Sequence[Place],
+            answer=SoundMap,
             handle=self._map,
         )
         for path, about, handle, more in (
@@ -143,7 +161,7 @@ class Sounds:
 
     async def _find(self, request: Request) -> Response:
         query = Query(**query_values(request, QUERY))  # type: ignore[arg-type]
-        return json_response(await asyncio.to_thread(self._library.sounds.sounds.search, query))
+        return json_response(await asyncio.to_thread(self._library.sounds.search, query))
 
     async def _facets(self, _request: Request) -> Response:
         return json_response(await asyncio.to_thread(self._count))
@@ -157,7 +175,15 @@ class Sounds:
         )
 
     async def _map(self, _request: Request) -> Response:
-        return json_response(await asyncio.to_thread(self._library.sounds.places))
+        return json_response(await asyncio.to_thread(self._places))
+
+    def _places(self) -> SoundMap:
+        kinds: dict[str, int] = {}
+        rows = []
+        for place in self._library.sounds.places():
+            kind = kinds.setdefault(getattr(place, "kind", ""), len(kinds))
+            rows.append((place.number, round(place.x, 4), round(place.y, 4), kind))
+        return SoundMap(kinds=tuple(kinds), places=tuple(rows))
 
     async def _sound(self, request: Request) -> Response:
         return json_response(self._library.sounds.sound(path_number(request, NUMBER)))

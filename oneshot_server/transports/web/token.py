@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from oneshot_server.errors import ForbiddenError, SettingsError
-from oneshot_server.settings import WebSettings
-from oneshot_server.transports.web.guard import LOOPBACK
+from oneshot_server.settings import LOOPBACK, WebSettings
 
 SHORTEST: Final = 12
 BYTES: Final = 16

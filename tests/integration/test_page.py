@@ -1,0 +1,329 @@
+"""The page in a real browser, against the real daemon with the fake engine."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from oneshot_server.library.wav_encoding import encode_wav
+from tests.integration.chromium import PATIENCE_SECONDS, chromium, needs_chromium, resize
+from tests.integration.live_daemon import free_port
+
+pytestmark = needs_chromium
+SCRIPT_NAME = "kick <img src=x onerror=window.pwned=1>.wav"
+# Waits for a sound to reach the analyser, from the moment on when it is called.
+HEARD = """
+const done = arguments[arguments.length - 1];
+import("/audio.js").then(({ analyser }) => {
+  const samples = new Float32Array(analyser.fftSize);
+  const look = () => {
+    analyser.getFloatTimeDomainData(samples);
+    if (samples.some((sample) => Math.abs(sample) > 0.05)) done(true);
+    else setTimeout(look, 1);
+  };
+  look();
+});
+"""
+QUIET = """
+const done = arguments[arguments.length - 1];
+import("/audio.js").then(({ analyser, hush }) => {
+  hush();
+  const samples = new Float32Array(analyser.fftSize);
+  const look = () => {
+    analyser.getFloatTimeDomainData(samples);
+    if (samples.every((sample) => Math.abs(sample) < 0.001)) done(true);
+    else setTimeout(look, 1);
+  };
+  look();
+});
+"""
+DROP = """
+const [name, bytes] = arguments;
+const transfer = new DataTransfer();
+transfer.items.add(new File([new Uint8Array(bytes)], name, { type: "audio/wav" }));
+for (const type of ["dragenter", "dragover", "drop"]) {
+  const at = { bubbles: true, cancelable: true, dataTransfer: transfer };
+  document.body.dispatchEvent(new DragEvent(type, at));
+}
+"""
+
+
+def tone(hertz: float, seconds: float = 0.4) -> bytes:
+    time = np.arange(int(seconds * 44_100)) / 44_100
+    wave = 0.7 * np.exp(-4 * time) * np.sin(2 * np.pi * hertz * time)
+    return encode_wav(wave, 44_100, "PCM_24")
+
+
+@dataclass
+class Page:
+    driver: Any
+    address: str
+    home: Path
+
+    def open(self) -> None:
+        self.driver.get(self.address)
+        self.until("document.querySelectorAll('.cell:not([hidden]):not(.coming)').length > 0")
+        self.until("document.querySelector('.state').dataset.state === 'ready'")
+
+    def until(self, expression: str) -> Any:
+        """Wait until an expression is true, and return it."""
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        wait = WebDriverWait(self.driver, PATIENCE_SECONDS, poll_frequency=0.02)
+        return wait.until(lambda driver: driver.execute_script(f"return {expression}"), expression)
+
+    def js(self, script: str, *arguments: Any) -> Any:
+        return self.driver.execute_script(script, *arguments)
+
+    def keys(self, *keys: str) -> None:
+        from selenium.webdriver.common.action_chains import ActionChains
+
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def click(self, selector: str) -> None:
+        self.driver.find_element("css selector", selector).click()
+
+    def type(self, selector: str, text: str) -> None:
+        self.driver.find_element("css selector", selector).send_keys(text)
+
+    def hears(self) -> bool:
+        return self.driver.execute_async_script(HEARD)
+
+    def hush(self) -> None:
+        assert self.driver.execute_async_script(QUIET)
+
+    def ask(self, path: str) -> Any:
+        with urllib.request.urlopen(f"{self.address}/api/{path}") as answer:
+            return json.load(answer)
+
+    def titles(self) -> list[str]:
+        cells = "document.querySelectorAll('.cell:not([hidden]) .name')"
+        return self.js(f"return [...{cells}].map((name) => name.textContent)")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    home = tmp_path_factory.mktemp("home")
+    samples = home / "samples"
+    samples.mkdir()
+    for number, (name, hertz) in enumerate(
+        [("kick_a.wav", 60), ("kick_b.wav", 70), ("snare_a.wav", 300), ("hat_a.wav", 6000)]
+    ):
+        (samples / name).write_bytes(tone(hertz))
+        os.utime(samples / name, (number + 1e9, number + 1e9))
+    (samples / SCRIPT_NAME).write_bytes(tone(90))
+    os.utime(samples / SCRIPT_NAME, (1e8, 1e8))
+    command = [sys.executable, "-m", "tests.integration.fake_engine_daemon", str(home)]
+    command += [str(free_port()), "web=True", "enabled=False"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process.stdout.readline().strip(), home
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
+
+
+@pytest.fixture
+def page(served: tuple[str, Path], driver: Any) -> Iterator[Page]:
+    resize(driver, 1280, 720)
+    page = Page(driver, *served)
+    page.open()
+    driver.get_log("browser")
+    yield page
+    worst = [line for line in driver.get_log("browser") if line["level"] == "SEVERE"]
+    assert worst == []
+
+
+def test_a_prompt_becomes_a_sound_that_is_selected_and_counted(page):
+    before = page.ask("facets")["sounds"]
+    page.keys("n")
+    page.keys("dark kick")
+    page.js("document.getElementById('count').value = 2")
+    page.keys("\ue007")  # Enter
+    page.until("document.querySelector('#detail-title').textContent.includes('dark kick')")
+    page.until(f"document.querySelector('#total').textContent.startsWith('{before + 2}')")
+    assert page.ask("sounds?limit=2")["sounds"][0]["path"].startswith("dark_kick")
+
+
+def test_arrow_keys_play_one_sound_after_the_other(page):
+    page.js("document.getElementById('sort').value = 'oldest'")
+    page.js("document.getElementById('sort').dispatchEvent(new Event('change'))")
+    page.until("document.querySelector('#cell-1 .name').textContent === 'kick_a'")
+    page.keys("\ue014")  # right
+    assert page.hears()
+    page.keys("\ue014")
+    page.until("document.querySelector('#cell-1').getAttribute('aria-selected') === 'true'")
+    page.until("document.querySelector('#cell-1').classList.contains('playing')")
+    page.hush()
+    page.keys(" ")
+    assert page.hears()
+    assert (
+        page.js("return document.querySelector('#grid').getAttribute('aria-activedescendant')")
+        == "cell-1"
+    )
+
+
+def test_a_star_is_kept_in_the_library(page):
+    page.type("#search", "snare_a")
+    page.until("document.querySelector('#total').textContent === '1 sound'")
+    page.keys("\ue007")  # Enter goes to the first one found
+    page.until("document.querySelector('#detail-path').textContent === 'snare_a.wav'")
+    page.keys("4")
+    page.until("document.querySelectorAll('#detail-stars [aria-pressed=true]').length === 4")
+    page.until("document.querySelector('#cell-0 .stars').textContent === '★★★★'")
+    (sound,) = page.ask("sounds?text=snare_a")["sounds"]
+    assert sound["stars"] == 4
+    page.keys("t")
+    page.keys("crisp\ue007")
+    page.until("document.querySelector('#tags').textContent === 'crisp'")
+    assert page.ask("sounds?tag=crisp")["total"] == 1
+
+
+def test_search_and_kinds_narrow_the_grid(page):
+    page.type("#search", "hat_a")
+    page.until("document.querySelector('#total').textContent === '1 sound'")
+    assert page.titles() == ["hat_a"]
+    page.type("#search", "\ue009a")  # Ctrl+A
+    page.type("#search", "nothing of this name")
+    page.until("document.querySelector('#grid').classList.contains('empty')")
+
+
+def test_the_map_plays_what_is_clicked(page):
+    page.keys("m")
+    page.until("document.querySelector('#map-count').textContent !== ''")
+    page.keys("\ue014")  # an arrow goes to a sound
+    page.until("document.querySelector('#detail-title').textContent !== ''")
+    assert page.hears()
+    chosen = page.js("return document.querySelector('#detail-path').textContent")
+    assert chosen in {sound["path"] for sound in page.ask("sounds?limit=500")["sounds"]}
+
+
+def test_a_variation_is_made_and_its_family_is_drawn(page):
+    page.type("#search", "kick_b")
+    page.until("document.querySelector('#total').textContent === '1 sound'")
+    page.keys("\ue007")
+    page.until("document.querySelector('#detail-path').textContent === 'kick_b.wav'")
+    before = page.ask("facets")["sounds"]
+    page.js("document.getElementById('count').value = 1")
+    page.keys("v")
+    page.until("document.querySelector('#detail-path').textContent !== 'kick_b.wav'")
+    assert page.ask("facets")["sounds"] == before + 1
+
+
+def test_a_dropped_file_becomes_a_dataset(page):
+    page.js(DROP, "tight 1.wav", list(tone(80)))
+    page.until("document.querySelector('#drop-dialog').open")
+    name = page.driver.find_element("css selector", "#dataset-name")
+    name.clear()
+    name.send_keys("my kicks")
+    page.click("#into-dataset")
+    page.until("!document.querySelector('#drop-dialog').open")
+    assert (page.home / "datasets" / "my kicks" / "tight 1.wav").read_bytes() == tone(80)
+    page.keys("d")
+    page.until("document.querySelector('[data-dataset=\"my kicks\"]')")
+
+
+def test_a_file_copied_into_the_folder_appears_without_reload(page):
+    (page.home / "samples" / "copied tom.wav").write_bytes(tone(120))
+    page.until("[...document.querySelectorAll('.name')].some(e => e.textContent === 'copied tom')")
+
+
+def test_a_script_in_a_file_name_is_text(page):
+    page.type("#search", "onerror")
+    page.until("document.querySelector('#total').textContent === '1 sound'")
+    page.keys("\ue007")
+    page.until("document.querySelector('#detail-path').textContent !== ''")
+    assert page.js("return document.querySelector('#detail-path').textContent") == SCRIPT_NAME
+    assert page.titles() == [SCRIPT_NAME.removesuffix(".wav")]
+    assert page.js("return document.querySelectorAll('main img, aside img').length") == 0
+    assert page.js("return window.pwned") is None
+
+
+def test_a_pad_that_is_clicked_is_hit(page):
+    page.keys("p")
+    page.until("document.querySelector('#pad-grid .pad-name').textContent === 'kick'")
+    before = page.ask("facets")["sounds"]
+    page.keys("z")
+    page.until("document.querySelector('#pad-grid .pad.chosen').dataset.place === '0'")
+    page.until("document.querySelector('#total').textContent !== ''")
+    while page.ask("facets")["sounds"] == before:
+        pass
+    page.click("#pad-grid .pad[data-place='3']")
+    page.until("document.querySelector('#pad-prompt').value === 'short electronic snare'")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (390, 844)])
+def test_nothing_sticks_out_and_everything_has_a_name(page, width, height):
+    resize(page.driver, width, height)
+    page.open()
+    for view in ("grid", "map", "pads", "train"):
+        page.click(f"#tab-{view}")
+        page.until(f"document.body.dataset.view === '{view}'")
+        assert page.js("return document.documentElement.scrollWidth") <= width
+        if shots := os.environ.get("ONESHOT_SCREENSHOTS"):
+            page.driver.save_screenshot(f"{shots}/{view}-{width}x{height}.png")
+    nameless = page.js(
+        "return [...document.querySelectorAll('button, input, select, a')].filter(e => "
+        "!e.getAttribute('aria-label') && !e.textContent.trim() && !e.labels?.length"
+        ").map(e => e.id || e.outerHTML)"
+    )
+    assert nameless == []
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """A page of somebody else, that tries what it can."""
+
+    address = ""
+
+    def do_GET(self) -> None:
+        content = f"""<!doctype html><script>
+        window.tried = [];
+        const body = JSON.stringify({{ prompt: "stolen" }});
+        const tries = [
+          fetch("{self.address}/api/generate", {{ method: "POST", body, mode: "no-cors" }}),
+          fetch("{self.address}/api/generate", {{ method: "POST", body,
+            headers: {{ "Content-Type": "application/json" }} }}),
+          fetch("{self.address}/api/status").then((answer) => answer.json()),
+        ];
+        Promise.allSettled(tries).then((all) => (window.tried = all.map((one) => one.status)));
+        </script><form action="{self.address}/api/generate" method="post" target="frame">
+        <input name="prompt" value="stolen"></form><iframe name="frame"></iframe>
+        <script>document.forms[0].submit();</script>""".encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_page_elsewhere_in_the_same_browser_triggers_nothing(served, driver):
+    address, home = served
+    Elsewhere.address = address
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = Page(driver, address, home)
+        # Another port is another origin, though browsers call it the same site.
+        driver.get(f"http://127.0.0.1:{server.server_port}/")
+        tried = page.until("window.tried.length === 3 && window.tried")
+        assert tried[1:] == ["rejected", "rejected"]
+        server.shutdown()
+    assert page.ask("sounds?text=stolen")["total"] == 0
+    driver.get_log("browser")
