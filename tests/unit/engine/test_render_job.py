@@ -20,6 +20,7 @@ from oneshot_server.pipeline.model import Model
 from oneshot_server.pipeline.model_folder import ModelCard
 from oneshot_server.pipeline.prompt import Words
 from oneshot_server.pipeline.render import Sounds
+from oneshot_server.pipeline.reshape import Start
 from tests.unit.dsp.profiles import PROFILE, decaying
 
 KICK = decaying(50.0, t60=0.3, seconds=PROFILE.seconds)[: PROFILE.samples]
@@ -65,6 +66,7 @@ class FakeRender:
         on_step: Callable[[int, int], None],
         on_sound: Callable[[], None],
         sampler: str,
+        start: Start | None,
     ) -> Sounds:
         seeds = [draw.seed for draw in draws]
         self.batches.append(seeds)
