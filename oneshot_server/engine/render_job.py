@@ -110,7 +110,7 @@ class JobRenderer:
         """
         request = job.parts[0].request
         applied = self._begin(job, send)
-        beginning = self._read_parents(job.job, request, send)
+        beginning = self._read_parents(job.job, request, send, give_way)
         sampling = choose_sampling(request, applied.sampling, self._model.card)
         batches = deque(job_to_batches(job, self._max_batch))
         ahead = sum(len(batch) for batch in batches)
@@ -165,8 +165,10 @@ class JobRenderer:
             send(RenderNotice(job=job.job, code=NoticeCode.FALLBACK, text=text))
         return applied
 
-    def _read_parents(self, job: str, request: GenerateRequest, send: Send) -> Beginning | None:
-        beginning = self._parents.read(request)
+    def _read_parents(
+        self, job: str, request: GenerateRequest, send: Send, check: Callable[[], object]
+    ) -> Beginning | None:
+        beginning = self._parents.read(request, check)
         for text in beginning.remarks if beginning else ():
             send(RenderNotice(job=job, code=NoticeCode.FALLBACK, text=text))
         return beginning
