@@ -166,6 +166,8 @@ async def running_daemon(
             publisher=samples,
             bus=bus,
             limit=settings.jobs.queue_limit,
+            # A batch that is rendered, and the next one.
+            ahead=2 * settings.engine.max_batch,
             spare=reserve,
         )
         pads = Pads(
@@ -176,6 +178,7 @@ async def running_daemon(
             journal=journal,
             bus=bus,
             resolve=lambda request: blend.resolve(request, base_hash=engine.model_hash).request,
+            most_waiting=settings.engine.max_batch,
         )
         trainings = TrainingRuns(
             workshop=Workshop(
@@ -189,7 +192,8 @@ async def running_daemon(
         )
         bus.subscribe(lambda _event: trainings.give_way(wanted=queue.waited_for))
 
-        def train_on(name: str) -> None:
+        def model_changed(name: str) -> None:
+            reserve.model_changed(name)
             with suppress(NotFoundError):  # taken away meanwhile: a training will say so
                 folder = find_named_model(name, home.models)
                 trainings.workshop = replace(trainings.workshop, model=folder)
@@ -198,7 +202,7 @@ async def running_daemon(
             engines=engine,
             command=command_of,
             emit=bus.emit,
-            changed=train_on,
+            changed=model_changed,
             name=settings.engine.model,
         )
         core = OneshotCore(

@@ -74,7 +74,7 @@ def mel_to_waveform(
     # A sine of amplitude 1 has a magnitude of half the window's sum.
     magnitudes = magnitudes * (profile.window / 4)
     if heard is not None and heard.detail is not None:
-        magnitudes = magnitudes * heard.detail
+        magnitudes = _fill_below(magnitudes, profile) * heard.detail
     return magnitudes_to_waveform(
         magnitudes,
         profile,
@@ -109,12 +109,20 @@ def mel_to_detail(
     Returns:
         (batch, bins, frames), 0.1 to 10, around 1.
     """
-    told = mel_to_magnitudes(mel_db, profile) * (profile.window / 4)
+    told = _fill_below(mel_to_magnitudes(mel_db, profile) * (profile.window / 4), profile)
     true = waveform_to_magnitudes(waveform, profile)[:, :, : profile.frames]
     if profile.normalized:
         true = true * analysis_window(profile, profile.n_fft).square().sum().sqrt()
     quiet = true.amax(dim=(1, 2), keepdim=True) * QUIET + TINY
     return ((true + quiet) / (told + quiet)).clamp(1.0 / MOST_DETAIL, MOST_DETAIL)
+
+
+def _fill_below(magnitudes: torch.Tensor, profile: MelProfile) -> torch.Tensor:
+    """Bins under the lowest band as loud as its first: a short window's bass reaches down there."""
+    first = int((filterbank(profile).sum(dim=0) > 0.0).int().argmax())
+    return torch.cat(
+        [magnitudes[:, first : first + 1].expand(-1, first, -1), magnitudes[:, first:]], 1
+    )
 
 
 def mel_to_magnitudes(

@@ -1,6 +1,7 @@
 """A job's parents: read, checked against what its recipe says, and made into where it begins."""
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,6 +10,7 @@ from msgspec import structs
 
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.domain.reshape import Parent, Reshape
+from oneshot_server.dsp.finish import without_offset
 from oneshot_server.errors import BadArgumentsError, NotFoundError
 from oneshot_server.library.parent_files import check_parent_file, hash_audio
 from oneshot_server.pipeline.model import Model
@@ -21,6 +23,7 @@ from oneshot_server.pipeline.sound_files import (
 )
 
 AUDIBLE_SECONDS: Final = 0.05  # a tail so much longer than the model's sounds is not missed
+OFFSET: Final = 0.01  # of the peak; what more a recorder has left would hide where the sound begins
 MOST_KEPT: Final = 8  # a parent of a large model takes some megabytes
 
 
@@ -50,8 +53,12 @@ class ParentReader:
         self._model = model
         self._kept: OrderedDict[str, tuple[ParentSound, str]] = OrderedDict()
 
-    def read(self, request: GenerateRequest) -> Beginning | None:
+    def read(self, request: GenerateRequest, check: Callable[[], object]) -> Beginning | None:
         """Read the sounds that a request begins from; ``None`` if it begins from noise.
+
+        Args:
+            request: what is asked for.
+            check: called before each sound is read; may raise to stop.
 
         Raises:
             NotFoundError: a file is gone, or its audio is not the one that the request names.
@@ -64,6 +71,7 @@ class ParentReader:
         sounds: list[ParentSound] = []
         remarks: list[str] = []
         for parent, file in zip(request.reshape.parents, request.parent_files, strict=True):
+            check()
             path = Path(file)
             sha256 = _check(path, parent)
             sound, remark = self._sound(path, parent.name, sha256)
@@ -83,6 +91,8 @@ class ParentReader:
         profile = self._model.card.profile
         try:
             audio, sample_rate = read_sound(path, LONGEST_FILE_SECONDS)
+            if bool((audio.mean(dim=1).abs() > OFFSET * audio.abs().amax()).any()):
+                audio = without_offset(audio, sample_rate)
             waveform = sound_to_waveform(audio, sample_rate, profile)
         except UnusableError as error:
             raise BadArgumentsError(

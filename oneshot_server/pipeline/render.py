@@ -140,7 +140,7 @@ def render_draws(
         on_step=on_step,
         sampler=sampler,
         generators=generators,
-        start=start.latents if start else None,
+        start=start.latents.expand(len(draws), -1, -1, -1) if start else None,
         strength=start.strength if start else 1.0,
         kept=start.kept.columns if start and start.kept else None,
     )

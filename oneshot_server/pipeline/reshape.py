@@ -19,7 +19,7 @@ MORPH_STRENGTH: Final = 0.7
 """Share of the steps that are done half-way between two sounds: a mixture of two spectrograms is
 heard as both at once, and the model makes one sound of it."""
 
-PARALLEL: Final = 1e-4  # radians; an arc so short is a line
+PARALLEL: Final = 1e-3  # radians; single precision tells no shorter arc from a line
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

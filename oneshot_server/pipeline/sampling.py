@@ -111,7 +111,7 @@ def noise_to_latents(
         on_step: told before each step; may raise to stop.
         sampler: the model's own if ``None``.
         generators: one for each sound, for the samplers in ``DRAWING``.
-        start: (batch or 1, channels, rows, columns), latents to begin from instead of noise alone
+        start: (batch, channels, rows, columns), latents to begin from instead of noise alone
             (Meng et al., 2022, SDEdit).
         strength: 0 to 1, the share of the steps that are done from ``start``; 0 returns it as it
             is, 1 keeps next to nothing of it.
@@ -141,10 +141,9 @@ def noise_to_latents(
         skipped = len(timesteps) - round(strength * len(timesteps))
         timesteps = timesteps[skipped:]
         if not len(timesteps):
-            return start.expand_as(noise)
+            return start
         if hasattr(scheduler, "set_begin_index"):  # DDIM goes by the timestep alone
             scheduler.set_begin_index(skipped)
-        start = start.expand_as(noise)
         latents = scheduler.add_noise(start, noise, timesteps[:1].expand(len(start)))
     drawing = {"generator": list(generators)} if name in DRAWING else {}
     both = torch.cat([negative, embeddings])

@@ -16,6 +16,7 @@ from tests.integration.live_daemon import (
     live_daemon,
     needs,
 )
+from tests.unit.training.making import RATE, hit
 
 HERE = Path(__file__).parent
 
@@ -130,3 +131,39 @@ def test_the_command_line_has_the_daemon_render(daemon, tmp_path):
     (path,) = tmp_path.glob("*.wav")
     assert done.stdout.strip() == str(path)
     assert (daemon.samples / path.name).read_bytes() == path.read_bytes()
+
+
+def test_sounds_of_sounds_are_made_by_osc_and_again_to_the_byte(daemon, tmp_path):
+    def samples(client, own, address, *arguments):
+        client.send(address, own, *arguments)
+        events = events_of(client, own)
+        assert events[-1][0] == "/oneshot/done", events
+        return [Path(str(a[2])) for at, a in events if at == "/oneshot/sample"]
+
+    dropped = daemon.samples / "dropped" / "Snare 04.flac"
+    dropped.parent.mkdir()
+    soundfile.write(dropped, hit(190.0), RATE)
+    with daemon.client() as client:
+        (kick,) = samples(client, "k", "/oneshot/generate", "punchy kick", "seed", 11)
+        varied = samples(client, "v", "/oneshot/vary", kick.name, 0.5, "count", 3)
+        (morphed,) = samples(client, "m", "/oneshot/morph", str(varied[1]), str(dropped), 0.4)
+        (painted,) = samples(client, "i", "/oneshot/inpaint", str(dropped), "attack", "seed", 3)
+        for path in ("/etc/passwd", "../../../etc/passwd", str(tmp_path / "x.wav")):
+            client.send("/oneshot/vary", "bad", path, 0.5)
+            address, (_, code, _) = client.receive(10)
+            assert (address, code) == ("/oneshot/error", "forbidden")
+    recipes = [read_recipe(path) for path in (varied[0], morphed, painted)]
+    assert [[p.name for p in recipe.parents] for recipe in recipes] == [
+        [kick.name],
+        [varied[1].name, dropped.name],
+        [dropped.name],
+    ]
+    assert [parent.told for parent in recipes[1].parents] == [recipes[0].caption, "snare"]
+    assert str(daemon.home).encode() not in morphed.read_bytes()
+    kick.rename(kick.with_name("renamed.wav"))  # found by what is heard
+    for child in (varied[1], morphed, painted):
+        out = tmp_path / child.stem
+        command = [*ONESHOT, "render", "--like", str(child), "--out", str(out)]
+        subprocess.run([*command, "--home", str(daemon.home)], check=True)
+        (again,) = out.glob("*.wav")
+        assert again.read_bytes() == child.read_bytes()

@@ -13,7 +13,13 @@ import pytest
 from oneshot_server.app import render_locally, running_daemon
 from oneshot_server.domain.events import Cancelled, Done, Failed, SamplePublished
 from oneshot_server.domain.requests import GenerateRequest
-from oneshot_server.errors import AlreadyRunningError, EngineFailedError, ErrorCode
+from oneshot_server.domain.reshape import Vary
+from oneshot_server.errors import (
+    AlreadyRunningError,
+    EngineFailedError,
+    ErrorCode,
+    ForbiddenError,
+)
 from oneshot_server.library.home import Home
 from oneshot_server.settings import OscSettings, Settings, WebSettings
 
@@ -92,6 +98,35 @@ def test_a_daemon_renders_into_its_samples_folder(tmp_path):
             assert [i.name for i in daemon.core.list_items("recent")] == [
                 Path(e.path).name for e in reversed(samples)
             ]
+
+    asyncio.run(body())
+
+
+def test_sounds_are_made_of_sounds_and_a_parent_that_goes_ends_that_job_alone(tmp_path):
+    async def body():
+        async with running_daemon(free_settings(), Home(tmp_path), command=FAKE) as daemon:
+            first = daemon.core.submit(kick())
+            await until_ended(daemon, [first])
+            (made,) = (e for e in daemon.core.history(first) if isinstance(e, SamplePublished))
+
+            def vary(file: str, prompt: str = "") -> GenerateRequest:
+                reshape = Vary(strength=0.5)
+                return GenerateRequest(prompt=prompt, seed=9, reshape=reshape, parent_files=(file,))
+
+            good = daemon.core.submit(vary(Path(made.path).name))
+            with pytest.raises(ForbiddenError):
+                daemon.core.submit(vary(str(tmp_path.parent / "x.wav")))
+            lost = tmp_path / "datasets" / "lost.wav"
+            lost.write_bytes(Path(made.path).read_bytes())  # noqa: ASYNC240 - ten milliseconds
+            bad = daemon.core.submit(vary(str(lost), "slow zap"))
+            lost.unlink()
+            await until_ended(daemon, [good, bad])
+            (child,) = (e for e in daemon.core.history(good) if isinstance(e, SamplePublished))
+            assert Path(child.path).name == "kick_9.wav"
+            assert daemon.core.history(bad)[-1].code == ErrorCode.NOT_FOUND
+            last = daemon.core.submit(kick())
+            await until_ended(daemon, [last])
+            assert isinstance(daemon.core.history(last)[-1], Done)
 
     asyncio.run(body())
 

@@ -20,7 +20,11 @@ from oneshot_server.domain.events import (
     SamplePublished,
 )
 from oneshot_server.domain.requests import GenerateRequest, LoraWeight
+from oneshot_server.domain.reshape import Inpaint, Morph, Reshape, Vary
 from oneshot_server.errors import EngineFailedError, ErrorCode
+from oneshot_server.transports.osc.decode import Message as OscMessage
+from oneshot_server.transports.osc.parse import parse
+from oneshot_server.transports.osc.reshape_requests import parsed_to_reshape
 
 REQUEST = GenerateRequest(prompt="punchy kick", count=2, seed=7)
 
@@ -84,6 +88,30 @@ def test_a_request_becomes_a_generate_message() -> None:
         *("negative", "noisy", "lora", "a:0.5,b:1", "seconds", 0.5),
     ]
     assert request_to_arguments(REQUEST) == ["punchy kick", "count", 2, "seed", 7]
+
+
+@pytest.mark.parametrize(
+    ("reshape", "files", "address", "arguments"),
+    [
+        (Vary(strength=0.3), ("/a.wav",), "/oneshot/vary", ["/a.wav", 0.3]),
+        (Morph(t=0.5), ("/a.wav", "/b.wav"), "/oneshot/morph", ["/a.wav", "/b.wav", 0.5]),
+        (Inpaint(keep="tail"), ("/a.wav",), "/oneshot/inpaint", ["/a.wav", "tail"]),
+    ],
+)
+@pytest.mark.parametrize("prompt", ["", "zap"])
+def test_what_is_made_of_sounds_is_what_the_daemon_understands(
+    reshape: Reshape, files: tuple[str, ...], address: str, arguments: list[object], prompt: str
+) -> None:
+    request = GenerateRequest(
+        prompt=prompt, count=2, seed=7, tune=-3.0, reshape=reshape, parent_files=files
+    )
+    daemon = FakeDaemon([ACCEPTED, sample(0), sample(1), DONE])
+    events_of(daemon, request)
+    sent, (own, *rest) = daemon.sent[0]
+    assert sent == address
+    assert rest[: len(arguments)] == arguments
+    parsed = parse(OscMessage(address=sent, arguments=(own, *rest)))
+    assert parsed_to_reshape(parsed) == request
 
 
 def test_events_of_the_job_are_passed_on_until_it_is_done() -> None:

@@ -13,6 +13,7 @@ from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.mel_profile import MelProfile
 from oneshot_server.domain.recipe import Recipe
 from oneshot_server.domain.requests import Batch, LoraWeight
+from oneshot_server.domain.reshape import Inpaint, Morph, Parent, Reshape, Vary
 from oneshot_server.library.wav_encoding import encode_wav
 from oneshot_server.library.wav_metadata import embed
 
@@ -45,6 +46,7 @@ RECIPE = Recipe(
     software="oneshot-server 0.1.0",
     platform="torch 2.14.1, cpu, 2 threads",
 )
+A, B = Parent(name="a.wav", sha256="a" * 64), Parent(name="b.wav", sha256="b" * 64)
 
 
 @pytest.fixture
@@ -61,6 +63,25 @@ def test_a_sound_tells_how_it_was_made(sound: Path) -> None:
         assert word in result.stdout
     assert f'oneshot render --like "{sound}"' in result.stdout
     assert "negative" not in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("reshape", "says"),
+    [
+        (Vary(strength=0.5, parents=(A,)), "from     a.wav aaaaaaaaaaaa, varied at 0.5"),
+        (
+            Morph(t=0.25, parents=(A, B)),
+            "a.wav aaaaaaaaaaaa and b.wav bbbbbbbbbbbb, morphed at 0.25",
+        ),
+        (Inpaint(keep="tail", parents=(A,)), "its tail kept, split at 0.05 s"),
+    ],
+)
+def test_a_sound_tells_what_it_was_made_from(sound: Path, reshape: Reshape, says: str) -> None:
+    recipe = replace(RECIPE, reshape=reshape)
+    sound.write_bytes(embed(encode_wav(np.zeros(100), 44100, "PCM_24"), recipe))
+    assert says in CliRunner().invoke(app, ["info", str(sound)]).stdout
+    told = json.loads(CliRunner().invoke(app, ["info", "--json", str(sound)]).stdout)
+    assert told["recipe"]["reshape"]["parents"][0] == {"name": "a.wav", "sha256": "a" * 64}
 
 
 def test_a_sound_tells_versions_and_how_near_it_is_to_a_training_sound(sound: Path) -> None:

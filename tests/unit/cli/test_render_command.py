@@ -30,8 +30,10 @@ from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.mel_profile import MelProfile
 from oneshot_server.domain.recipe import Recipe
 from oneshot_server.domain.requests import Batch, GenerateRequest, LoraWeight
+from oneshot_server.domain.reshape import Inpaint, Morph, Parent, Reshape, Vary
 from oneshot_server.errors import ErrorCode, NotFoundError
 from oneshot_server.library.home import Home
+from oneshot_server.library.parent_files import hash_audio
 from oneshot_server.library.samples_folder import SamplesFolder
 from oneshot_server.library.wav_encoding import encode_wav
 from oneshot_server.library.wav_metadata import embed
@@ -110,7 +112,7 @@ class Engine:
             return
         for index in range(request.count):
             seed = request.seed_of(index)
-            path = samples.publish(self.wav, samples.name_for(request.prompt, seed))
+            path = samples.publish(self.wav, samples.name_for(request.title, seed))
             on_event(SamplePublished(job=JOB, index=index, path=str(path), seed=seed, seconds=0.25))
         on_event(Done(job=JOB, count=request.count, milliseconds=900))
 
@@ -331,6 +333,79 @@ def test_another_model_than_the_daemons_is_rendered_here(
 
 
 @pytest.fixture
+def sounds(home: Home, tmp_path: Path) -> tuple[Path, Path]:
+    """One in the samples, and one that no client may name."""
+    home.create()
+    inside, outside = home.samples / "kick_3.wav", tmp_path / "snare.wav"
+    for path in (inside, outside):
+        path.write_bytes(WAV)
+    return inside, outside
+
+
+@pytest.mark.parametrize(
+    ("options", "reshape", "takes"),
+    [
+        (["--vary", "{0}"], Vary(strength=0.5), 1),
+        (["--vary", "{0}", "--strength", 0], Vary(strength=0.0), 1),
+        (["--morph", "{0}", "{1}", "--t", 0.25], Morph(t=0.25), 2),
+        (["--inpaint", "{0}"], Inpaint(keep="attack"), 1),
+        (
+            ["--inpaint", "{0}", "--keep", "tail", "--split", 0.1],
+            Inpaint(keep="tail", split=0.1),
+            1,
+        ),
+    ],
+)
+def test_sounds_are_made_of_sounds(
+    options: list[object],
+    reshape: Reshape,
+    takes: int,
+    engine: Engine,
+    sounds: tuple[Path, Path],
+) -> None:
+    result = render(*(str(option).format(*sounds) for option in options), "--seed", 7)
+    assert result.exit_code == 0, result.output
+    assert engine.request == GenerateRequest(
+        prompt="", seed=7, reshape=reshape, parent_files=tuple(map(str, sounds[:takes]))
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--vary", "{0}", "--inpaint", "{0}"], "--vary and --inpaint: expected one of them"),
+        (["--strength", 0.5, "kick"], "--strength came without --vary"),
+        (["--vary", "{0}", "--t", 0.5], "--t came without --morph"),
+        (["--inpaint", "{0}", "--keep", "middle"], "keep = 'middle', expected attack or tail"),
+        (["--vary", "{0}.none"], "no such file"),
+        (["--vary", "/"], "is no file, expected a sound"),
+        (["--like", "{0}", "--vary", "{0}"], "--like takes all from the file"),
+        ([], "prompt has 0 characters"),
+    ],
+)
+def test_what_cannot_be_made_of_sounds_is_said_before_anything_is_loaded(
+    options: list[object], says: str, engine: Engine, sounds: tuple[Path, Path]
+) -> None:
+    result = render(*(str(option).format(*sounds) for option in options))
+    assert result.exit_code == 1
+    assert says in result.stderr
+    assert not engine.calls
+
+
+def test_the_daemon_makes_what_it_may_read_and_the_rest_is_made_here(
+    daemon: list[GenerateRequest], engine: Engine, sounds: tuple[Path, Path]
+) -> None:
+    inside, outside = sounds
+    assert render("--vary", inside, "--seed", 7).exit_code == 0
+    assert [request.parent_files for request in daemon] == [(str(inside),)]
+    assert not engine.calls
+    assert render("--vary", outside, "--seed", 7).exit_code == 0
+    assert render("--morph", inside, outside, "--seed", 7).exit_code == 0
+    assert len(daemon) == 1
+    assert len(engine.calls) == 2
+
+
+@pytest.fixture
 def original(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file made with the model and the LoRA that are there."""
 
@@ -442,6 +517,28 @@ def test_like_does_not_follow_what_a_stranger_makes_up(
     assert result.exit_code == 1
     assert says in result.stderr
     assert not engine.calls
+
+
+def test_like_finds_the_parent_by_its_audio_whatever_it_is_called_now(
+    engine: Engine, original: Path, home: Home
+) -> None:
+    sound = encode_wav(np.linspace(0, 0.5, 50), 44100, "PCM_16")
+    parent = Parent(name="was.wav", sha256=hash_audio(sound), told="kick")
+    recipe = replace(RECIPE, prompt="", reshape=Vary(strength=0.5, parents=(parent,)))
+    engine.wav = embed(encode_wav(np.zeros(9), 44100, "PCM_16"), recipe)
+    original.write_bytes(engine.wav)
+    result = render("--like", original)
+    assert result.exit_code == 1
+    assert f"was made from was.wav, of audio with the SHA-256 {parent.sha256}" in result.stderr
+    assert str(home.samples) in result.stderr
+    assert not engine.calls
+    (home.samples / "mine").mkdir(parents=True)
+    moved = home.samples / "mine" / "best kick.wav"
+    moved.write_bytes(embed(sound, RECIPE))
+    result = render("--like", original)
+    assert result.exit_code == 0, result.output
+    assert engine.request.reshape == recipe.reshape
+    assert engine.request.parent_files == (str(moved),)
 
 
 def test_like_says_why_the_bytes_differ(engine: Engine, original: Path) -> None:

@@ -3,7 +3,14 @@ import torch
 from msgspec import structs
 
 from oneshot_server.dsp.image import image_to_mel, mel_to_image
-from oneshot_server.dsp.inversion import _InverseStft, mel_to_magnitudes, mel_to_waveform
+from oneshot_server.dsp.inversion import (
+    Heard,
+    _InverseStft,
+    level_with_mel,
+    mel_to_detail,
+    mel_to_magnitudes,
+    mel_to_waveform,
+)
 from oneshot_server.dsp.mel import filterbank, waveform_to_mel
 from oneshot_server.errors import ProfileMismatchError
 from tests.unit.dsp.profiles import PROFILE, built_in, decaying, sine
@@ -124,3 +131,58 @@ def test_a_sound_survives_mel_and_image_and_back_in_pitch_level_and_place(profil
     # The frame that is best in step is the right one: no profile is off by its padding.
     lags = [float(a @ b.roll(lag)) for lag in range(-20, 21)]
     assert abs(lags.index(max(lags)) - 20) * 64 <= max(profile.window // 8, 64)
+
+
+def struck(hertz=120.0, seed=0):
+    """A tone and a burst of noise, (1, samples)."""
+    noise = torch.randn(PROFILE.samples, generator=torch.Generator().manual_seed(seed))
+    time = torch.arange(PROFILE.samples) / PROFILE.sample_rate
+    tone = decaying(hertz, t60=0.4, seconds=PROFILE.seconds)[: PROFILE.samples]
+    return (tone + 0.3 * noise * torch.exp(-30.0 * time))[None]
+
+
+@pytest.mark.parametrize(
+    "profile",
+    [
+        PROFILE,
+        structs.replace(PROFILE, power=2.0, norm="slaney", normalized=True),
+        structs.replace(PROFILE, full_scale=500.0),
+    ],
+)
+def test_a_sound_at_the_level_of_its_mel_is_as_loud_as_what_is_made_of_the_mel(profile):
+    sound = level_with_mel(struck(), profile)
+    back = mel_to_waveform(waveform_to_mel(struck(), profile), profile)
+    assert float(back.square().sum() / sound.square().sum()) == pytest.approx(1.0, abs=0.25)
+
+
+@pytest.mark.parametrize("hertz", [60.0, 400.0])
+def test_a_heard_sound_gives_back_what_its_mel_has_lost(hertz):
+    sound = level_with_mel(struck(hertz), PROFILE)
+    mel = waveform_to_mel(struck(hertz), PROFILE)
+    heard = Heard(waveform=sound, detail=mel_to_detail(mel, sound, PROFILE))
+
+    def error(back):
+        return float((back - sound).norm() / sound.norm())
+
+    assert error(mel_to_waveform(mel, PROFILE, heard=heard)) < 0.15
+    assert error(mel_to_waveform(mel, PROFILE)) > 1.0
+
+
+def test_kept_frames_are_those_of_the_heard_sound_and_the_others_are_the_mels():
+    other = waveform_to_mel(struck(hertz=2000.0, seed=1), PROFILE)
+    mel = torch.cat([waveform_to_mel(struck(), PROFILE)[:, :, :40], other[:, :, 40:]], dim=2)
+    sound = level_with_mel(struck(), PROFILE)
+    kept = torch.arange(PROFILE.frames) < 38
+    back = mel_to_waveform(mel, PROFILE, heard=Heard(waveform=sound, kept=kept))
+    sure = 36 * PROFILE.hop
+    assert float((back - sound)[:, :sure].norm() / sound[:, :sure].norm()) < 0.05
+    loud = other[:, :, 44:] > -60.0
+    found = waveform_to_mel(back, PROFILE)[:, :, 44:]
+    assert float((found - other[:, :, 44:])[loud].abs().mean()) < 3.0
+
+
+def test_a_heard_sound_changes_no_sound_beside_it():
+    mels = torch.cat([waveform_to_mel(struck(hertz=h), PROFILE) for h in (100.0, 300.0)])
+    heard = Heard(waveform=level_with_mel(struck(), PROFILE))
+    both = mel_to_waveform(mels, PROFILE, heard=heard)
+    assert torch.equal(mel_to_waveform(mels[1:], PROFILE, heard=heard)[0], both[1])

@@ -1,13 +1,16 @@
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from oneshot_server.domain.core import ReserveStatus
 from oneshot_server.domain.events import Accepted, Cancelled, EngineState, JobId, Notice
 from oneshot_server.domain.lora_card import LoraCard, TrainingFigures
 from oneshot_server.domain.requests import Batch, GenerateRequest, LoraWeight
-from oneshot_server.errors import BadArgumentsError, NotFoundError
+from oneshot_server.domain.reshape import Morph, Parent, Vary
+from oneshot_server.errors import BadArgumentsError, ForbiddenError, NotFoundError
 from oneshot_server.jobs import core as module
 from oneshot_server.jobs.blend import Blend
 from oneshot_server.jobs.core import OneshotCore
@@ -18,9 +21,15 @@ from oneshot_server.jobs.pad_bank import PadBank
 from oneshot_server.jobs.queue import JobQueue
 from oneshot_server.library.database import open_database
 from oneshot_server.library.kit_store import KitStore
+from oneshot_server.library.parent_files import SoundFolders
+from oneshot_server.library.wav_encoding import encode_wav
+from oneshot_server.library.wav_metadata import embed
 from oneshot_server.starter.train import PROFILE
 from oneshot_server.transports.fake_library import FakeLibrary
+from tests.unit.cli.test_render_command import RECIPE as OTHER_MODELS
 from tests.unit.jobs.fakes import FakePublisher, FakeRenderer
+
+RECIPE = replace(OTHER_MODELS, model_hash="0" * 64)
 
 
 class FakeLoras:
@@ -40,7 +49,7 @@ class FakeLoras:
         return [card(1), card(2)]
 
     def adapter(self, name: str, version: int) -> object:
-        if version not in {1, 2}:
+        if name not in self.live or version not in {1, 2}:
             raise NotFoundError("no such version")
         return None
 
@@ -132,6 +141,7 @@ def core(tmp_path: Path, loras: FakeLoras) -> OpenCore:
             state=EngineState.READY, device="cpu", model="starter", model_hash="0" * 64
         ),
         bus=bus,
+        sounds=SoundFolders([tmp_path / "samples", tmp_path]),
         folders={kind: tmp_path / kind for kind in ("datasets", "models")},
     )
 
@@ -277,3 +287,78 @@ def test_a_pad_refuses_a_lora_that_is_not_there(core):
     with pytest.raises(NotFoundError, match="no LoRA is named"):
         core.set_pad(0, "lora", "other:1")
     assert core.pad(0).lora == ""
+
+
+def write_sound(path: Path, loras: tuple[LoraWeight, ...] | None = None) -> Path:
+    """A WAV; with ``loras`` one of ours, that was made with them."""
+    path.parent.mkdir(exist_ok=True)
+    wav = encode_wav(np.zeros(100, np.float32), 44_100, "PCM_16")
+    path.write_bytes(wav if loras is None else embed(wav, replace(RECIPE, loras=loras)))
+    return path
+
+
+def vary(*files: str, **changes: object) -> GenerateRequest:
+    reshape = Vary(strength=0.3) if len(files) == 1 else Morph(t=0.5)
+    return GenerateRequest(prompt="", reshape=reshape, parent_files=files, **changes)
+
+
+def test_a_variation_is_told_what_its_parent_was_told_and_has_its_loras(
+    core: OpenCore, tmp_path: Path
+) -> None:
+    mine = LoraWeight(name="mine", weight=0.8, version=1)
+    path = write_sound(tmp_path / "samples" / "kick_7.wav", (mine,))
+    core.set_lora("mine", 0.3)
+    core.submit(vary("kick_7.wav"))
+    (request,) = core.queued()
+    assert request.reshape.parents == (Parent(name="kick_7.wav", told="kick punchy short"),)
+    assert request.parent_files == (str(path),)
+    assert request.loras == (mine,)
+    assert request.title == "kick"
+
+
+def test_a_request_that_names_a_lora_is_not_given_its_parents(
+    core: OpenCore, tmp_path: Path
+) -> None:
+    write_sound(tmp_path / "samples" / "a.wav", (LoraWeight(name="mine", weight=0.8, version=1),))
+    core.submit(vary("a.wav", loras=(LoraWeight(name="mine", weight=-1.0),)))
+    assert core.queued()[0].loras == (LoraWeight(name="mine", weight=-1.0, version=2),)
+
+
+@pytest.mark.parametrize(
+    "lora",
+    [
+        LoraWeight(name="gone", weight=1.0, version=1),
+        LoraWeight(name="mine", weight=1.0, version=9),
+    ],
+)
+def test_what_a_parent_was_made_with_and_is_gone_is_left_to_the_standing_blend(
+    core: OpenCore, tmp_path: Path, lora: LoraWeight
+) -> None:
+    core.set_lora("mine", 0.3)
+    write_sound(tmp_path / "samples" / "a.wav", (lora,))
+    core.submit(vary("a.wav"))
+    assert core.queued()[0].loras == (LoraWeight(name="mine", weight=0.3, version=2),)
+
+
+def test_parents_that_were_made_with_different_loras_share_none(
+    core: OpenCore, tmp_path: Path
+) -> None:
+    write_sound(tmp_path / "samples" / "a.wav", (LoraWeight(name="mine", weight=0.8, version=1),))
+    write_sound(tmp_path / "samples" / "b.wav", ())
+    write_sound(tmp_path / "datasets" / "Big_Snare 03.wav")
+    core.submit(vary("a.wav", "b.wav"))
+    core.submit(vary("a.wav", str(tmp_path / "datasets" / "Big_Snare 03.wav")))
+    for request in core.queued():
+        assert request.loras == ()
+    assert core.queued()[1].reshape.parents[1].told == "big snare"
+    assert core.queued()[1].title == "a to Big_Snare 03"
+
+
+def test_a_sound_outside_the_home_is_not_read_and_no_job_is_taken(
+    core: OpenCore, tmp_path: Path
+) -> None:
+    with pytest.raises(ForbiddenError, match="/etc/passwd"):
+        core.submit(vary("/etc/passwd"))
+    with pytest.raises(NotFoundError, match="no such file"):
+        core.submit(vary("none.wav"))
+    assert core.queued() == []

@@ -19,6 +19,7 @@ from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.mel_profile import MelProfile
 from oneshot_server.domain.recipe import Recipe
 from oneshot_server.domain.requests import Batch, LoraWeight
+from oneshot_server.domain.reshape import Morph, Parent
 from oneshot_server.errors import MetadataError
 from oneshot_server.library.riff import assemble, walk
 from oneshot_server.library.wav_encoding import encode_wav
@@ -236,7 +237,7 @@ def test_one_wrong_byte_gives_a_recipe_or_a_clear_refusal(position: int, value: 
 
 
 @settings(deadline=None)  # machines that test are busy
-@given(st.integers(0, len(GOOD) - 1))
+@given(st.integers(0, len(GOOD.rstrip(b"\0")) - 1))  # a last byte that only pads is no loss
 def test_a_file_cut_anywhere_is_refused(length: int) -> None:
     with pytest.raises(MetadataError):
         extract(GOOD[:length])
@@ -259,3 +260,38 @@ def test_a_missing_file_and_a_folder_are_told_by_name(tmp_path: Path) -> None:
     for path in (tmp_path / "none.wav", tmp_path):
         with pytest.raises(MetadataError, match=str(path)):
             read_recipe(path)
+
+
+MADE_FROM = Morph(t=0.25, parents=(Parent(name="a.wav", sha256="a" * 64, told="kick"),) * 2)
+
+
+def test_parents_come_back_and_a_sound_without_a_prompt_is_titled_by_its_caption() -> None:
+    recipe = replace(RECIPE, prompt="", reshape=MADE_FROM)
+    tagged = embed(encode_wav(sine(), 44100, "PCM_24"), recipe)
+    assert extract(tagged) == recipe
+    assert extract(tagged).parents == MADE_FROM.parents
+    assert b"INAM" + (18).to_bytes(4, "little") + b"kick punchy short\0" in tagged
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"prompt": ""},
+        {"reshape": {"kind": "vary", "strength": 0.5}},
+        {"reshape": {"kind": "vary", "strength": 0.5, "parents": [{"name": "a"}]}},
+        {
+            "reshape": {
+                "kind": "vary",
+                "strength": 2,
+                "parents": [{"name": "a", "sha256": "a" * 64}],
+            }
+        },
+        {"reshape": {"kind": "vary", "strength": 1, "parents": [{"name": "a", "sha256": "../x"}]}},
+        {"reshape": {"kind": "morph", "t": 1, "parents": [{"name": "a", "sha256": "a" * 64}]}},
+        {"reshape": {"kind": "inpaint", "keep": "middle", "split": 0.1, "parents": []}},
+        {"reshape": {"kind": "other"}},
+    ],
+)
+def test_what_no_sound_was_ever_made_from_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(MetadataError, match="cannot be read"):
+        extract(with_recipe(changed(**changes)))

@@ -206,6 +206,22 @@ def test_lcms_noise_goes_on_where_the_first_noise_ended(tiny):
     assert not torch.equal(noise, torch.randn(tiny.latent_shape, generator=drawn[0]))
 
 
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_kept_columns_come_out_as_they_went_in_and_the_others_are_new(tiny, sampler):
+    generators = seeds_to_generators([3, 4])
+    noise = torch.stack([torch.randn(tiny.latent_shape, generator=g) for g in generators])
+    words = torch.zeros(2, 77, 32)
+    start = torch.full((2, *tiny.latent_shape), 0.5)
+    kept = torch.arange(tiny.latent_shape[2]) < 3
+    latents = noise_to_latents(
+        noise, words, words, tiny, steps=4, guidance=1.0, on_step=lambda *_: None,
+        sampler=sampler, generators=generators, start=start, kept=kept,
+    )  # fmt: skip
+    assert torch.equal(latents[..., :3], start[..., :3])
+    assert bool(torch.isfinite(latents).all())
+    assert not torch.allclose(latents[..., 3:], start[..., 3:], atol=0.1)
+
+
 def test_the_starter_makes_sounds_with_every_sampler():
     starter = load_model(STARTER, torch.device("cpu"))
     for sampler in SAMPLERS:

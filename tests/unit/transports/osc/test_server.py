@@ -299,3 +299,19 @@ def test_mutated_packets_never_stop_the_server():
         fresh.client.close()
 
     run(body)
+
+
+def test_sounds_are_made_of_sounds_once_for_each_id():
+    async def body(core, _server, peer, _clock):
+        for address, arguments in (
+            ("/oneshot/vary", ("/s/kick.wav", 0.5)),
+            ("/oneshot/morph", ("/s/kick.wav", "/s/snare.wav", 0.5)),
+            ("/oneshot/inpaint", ("/s/kick.wav", "attack")),
+        ):
+            job = f"job-{len(core.submitted)}"
+            for _ in range(2):  # the second is the same datagram again
+                peer.send(address, "a", *arguments)
+                assert await peer.receive() == ("/oneshot/accepted", "a", job)
+        assert [len(request.parent_files) for request in core.submitted] == [1, 2, 1]
+
+    run(body)
