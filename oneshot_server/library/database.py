@@ -1,4 +1,8 @@
-"""``library.db``: one SQLite file for the job journal and what the library knows."""
+"""``library.db``: one SQLite file for what no folder tells: jobs, pads, trainings, plays.
+
+What is known of the sounds themselves is in an index of its own, ``sound_index``, which may be
+deleted at any moment.
+"""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -56,6 +60,9 @@ MIGRATIONS: Final[Sequence[str]] = (
         walked INTEGER
     );
     CREATE TABLE remembered (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+    """,
+    """
+    CREATE TABLE plays (content TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
     """,
 )
 """Scripts that bring a file from version n to n + 1; only ever appended to."""

@@ -64,8 +64,18 @@ class Home:
 
     @property
     def database(self) -> Path:
-        """The job journal and the library's index."""
+        """Jobs, pads, trainings and plays."""
         return self.root / "library.db"
+
+    @property
+    def sound_index(self) -> Path:
+        """What is known of the sounds; it may be deleted and is made again from the folder."""
+        return self.root / "sounds.db"
+
+    @property
+    def trash(self) -> Path:
+        """Where ``oneshot library gc`` moves renders that nobody wants."""
+        return self.root / "trash"
 
     @property
     def logs(self) -> Path:

@@ -2,8 +2,12 @@
 
 The recipe is JSON in a chunk ``OSHT``; title, software and comment are in a standard ``LIST``
 chunk. Both follow the audio, so that samplers that expect it right after the format find it there.
+A listener's stars and tags are in that ``LIST``, too, as ``IRTD`` (rating) and ``IKEY`` (keywords),
+behind the others: taken away again, the file is the one that was rendered, to the byte.
 """
 
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -11,6 +15,7 @@ from typing import BinaryIO, Final
 import msgspec
 
 from oneshot_server.domain import parameters
+from oneshot_server.domain.library import MOST_STARS, MOST_TAGS, Mark
 from oneshot_server.domain.recipe import Recipe
 from oneshot_server.errors import BadArgumentsError, MetadataError
 from oneshot_server.library.riff import CHUNK, assemble, read_content, walk
@@ -20,6 +25,9 @@ LIST_CHUNK: Final = b"LIST"
 INFO: Final = b"INFO"
 FORMAT: Final = 1
 LONGEST_TAG_BYTES: Final = 1000  # libsndfile skips tags of 2048 and more
+RATING: Final = b"IRTD"
+KEYWORDS: Final = b"IKEY"
+LONGEST_LIST: Final = 100_000  # bytes
 
 
 class _Version(msgspec.Struct):
@@ -52,7 +60,7 @@ def extract(data: bytes) -> Recipe:
     Raises:
         MetadataError: there is none, or it cannot be read.
     """
-    return _extract(BytesIO(data))
+    return recipe_in(BytesIO(data))
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -63,14 +71,84 @@ def read_recipe(path: Path) -> Recipe:
     """
     try:
         with path.open("rb") as file:
-            return _extract(file)
+            return recipe_in(file)
     except MetadataError as error:
         raise MetadataError(f"{path}: {error}") from None
     except OSError as error:
         raise MetadataError(f"{path}: {error.strerror or error}") from None
 
 
-def _extract(stream: BinaryIO) -> Recipe:
+def mark_wav(wav: bytes, mark: Mark) -> bytes:
+    """Put a listener's stars and tags into a WAV in place of those in it; nothing else changes.
+
+    Raises:
+        MetadataError: ``wav`` is no RIFF WAVE file, or the tags are too long together.
+    """
+    keywords = "; ".join(mark.tags)
+    if len(keywords.encode()) > LONGEST_TAG_BYTES:
+        raise MetadataError(f"its tags have more than {LONGEST_TAG_BYTES} bytes together")
+    own = _tag(RATING, str(mark.stars)) if mark.stars else b""
+    own += _tag(KEYWORDS, keywords) if mark.tags else b""
+    chunks = []
+    for chunk in walk(BytesIO(wav)):
+        content = wav[chunk.start : chunk.start + chunk.size]
+        if chunk.id == LIST_CHUNK and content.startswith(INFO):
+            kept = (tag for name, tag in _tags_in(content) if name not in {RATING, KEYWORDS})
+            content, own = b"".join((INFO, *kept, own)), b""
+        chunks.append((chunk.id, content))
+    if own:
+        chunks.append((LIST_CHUNK, INFO + own))
+    return assemble(chunks)
+
+
+def read_mark(stream: BinaryIO) -> Mark:
+    """The stars and tags in a WAV; what makes no sense is no mark.
+
+    Raises:
+        MetadataError: no RIFF WAVE file, or it is cut short.
+    """
+    texts = {}
+    for chunk in walk(stream):
+        if chunk.id == LIST_CHUNK and chunk.size <= LONGEST_LIST:
+            content = read_content(stream, chunk)
+            if content.startswith(INFO):
+                texts.update({name: tag[CHUNK.size :] for name, tag in _tags_in(content)})
+    rating, keywords = (
+        texts.get(name, b"").split(b"\0")[0].decode(errors="replace").strip()
+        for name in (RATING, KEYWORDS)
+    )
+    stars = int(rating) if len(rating) == 1 and rating in "012345" else 0
+    return Mark(stars=min(stars, MOST_STARS), tags=readable_tags(keywords.split(";")))
+
+
+def readable_tags(texts: Iterable[str]) -> tuple[str, ...]:
+    """Those of some texts that can be tags, each once."""
+    tags: list[str] = []
+    for text in texts:
+        tag = text.strip()
+        with suppress(BadArgumentsError):
+            if tag not in tags:
+                Mark(tags=(tag,))
+                tags.append(tag)
+    return tuple(tags[:MOST_TAGS])
+
+
+def _tags_in(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Names of the tags in a ``LIST`` chunk, and each with its header and padding."""
+    position = len(INFO)
+    while position + CHUNK.size <= len(content):
+        name, size = CHUNK.unpack_from(content, position)
+        end = position + CHUNK.size + size + size % 2
+        yield name, content[position:end]
+        position = end
+
+
+def recipe_in(stream: BinaryIO) -> Recipe:
+    """The recipe inside an open WAV.
+
+    Raises:
+        MetadataError: there is none, or it cannot be read.
+    """
     for chunk in walk(stream):
         if chunk.id == RECIPE_CHUNK:
             return _decode(read_content(stream, chunk))

@@ -5,42 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from oneshot_server.domain.kinds import CLASS_PHRASES
 from oneshot_server.pipeline.prompt import Words, note_to_hertz, pitch_word, understand
-
-CLASS_PHRASES: Final[Mapping[str, str]] = {
-    "kick": "kick, kicks, kik, bd, bass drum, bassdrum, kick drum, kickdrum, kck, bombo",
-    "snare": "snare, snares, sd, snare drum, snaredrum, snr, sn",
-    "clap": "clap, claps, handclap, hand clap, hand claps, clp, cp",
-    "rim": "rim, rimshot, rim shot, side stick, sidestick, rim click, rs",
-    "closed_hat": "closed hat, closed hi hat, closed hi-hat, closed hihat, hat, hats, hh, hi hat, "
-    "hi-hat, hihat, hihats, hi-hats, chh, ch, closed_hat, hat closed, pedal hi-hat, pedal hat",
-    "open_hat": "open hat, open hi hat, open hi-hat, open hihat, ohh, oh, open_hat, hat open",
-    "tom": "tom, toms, tom tom, tom-tom, tomtom, floor tom, timpani, surdo",
-    "cowbell": "cowbell, cow bell, cb, cowbells",
-    "crash": "crash, crash cymbal, crashes, cymbals, splash cymbal, china cymbal",
-    "ride": "ride, ride cymbal, rides, ride bell",
-    "shaker": "shaker, shakers, maracas, cabasa, tambourine, shk, egg shaker",
-    "conga": "conga, congas, bongo, bongos, tabla, djembe, hand drum",
-    "perc": "perc, percussion, percussive, woodblock, wood block, claves, clave, guiro, agogo, "
-    "triangle, castanets",
-    "cymbal": "cymbal, china, splash, cym",
-    "zap": "zap, laser, lazer, lazergun, laser zap, pew",
-    "noise": "noise hit, noise, white noise, noise burst",
-    "bass": "bass, sub bass, fm bass, bass note, sub, 808 bass, reese",
-    "pluck": "pluck, plucked, plucks, guitar, harp, koto, banjo, sitar, pizzicato",
-    "stab": "stab, stabs, chord, chord stab, orchestra hit, hit",
-    "pad": "pad, pads, drone, ambient pad, ambience",
-    "keys": "keys, piano, organ, rhodes, ep, clavinet, harpsichord, electric piano, keyboard",
-    "lead": "lead, synth lead, leads",
-    "brass": "brass, trumpet, trombone, horn, horns, tuba",
-    "wind": "wind, flute, sax, clarinet, oboe, woodwind, recorder, whistle",
-    "strings": "strings, violin, viola, cello, string section, fiddle",
-    "mallet": "mallet, mallets, marimba, xylophone, vibraphone, vibes, glockenspiel, kalimba",
-    "bell": "bell, bells, chime, chimes, tubular bells",
-    "vocal": "vocal, vocals, voice, voices, choir, vox",
-    "fx": "fx, effect, effects, sfx, sound effect, whoosh, sweep, riser, impact, glitch, blip, pop",
-}
-"""The starter's classes, each with the phrases that name it."""
 
 SYNONYMS: Final[Mapping[str, str]] = {
     "short": "short, tight, staccato, clipped, snappy short",

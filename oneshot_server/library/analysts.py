@@ -1,0 +1,133 @@
+"""The processes that read sounds, as one function from paths to contents."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+
+from oneshot_server.library.analyst import read_frame, write_frame
+from oneshot_server.library.sound_contents import Contents, stamp_of
+
+log = structlog.get_logger(__name__)
+
+FEW: Final = 8  # that one process reads alone
+MOST_PROCESSES: Final = 8
+STOP_SECONDS: Final = 5.0
+
+_answers: Final = msgspec.msgpack.Decoder(list[Contents | None])
+
+
+class Analysts:
+    """Starts processes when they are needed; one thread at a time may ask.
+
+    Args:
+        samples: the samples folder, to which paths are relative.
+        processes: at the most; by default one for each core.
+    """
+
+    def __init__(self, samples: Path, processes: int | None = None) -> None:
+        self._samples = samples
+        self._most = processes or min(MOST_PROCESSES, os.cpu_count() or 1)
+        self._running: list[subprocess.Popen[bytes]] = []
+        self._stopped = False
+
+    def read(self, paths: Sequence[str]) -> list[Contents | None]:
+        """Read files; ``None`` for each that is gone. A file that kills its reader is trouble."""
+        shares = min(self._most, -(-len(paths) // FEW))
+        self._start(shares)
+        processes = self._running[:shares]
+        asked = [paths[number::shares] for number in range(shares)]
+        for process, share in zip(processes, asked, strict=False):
+            _ask(process, share)
+        found: list[Contents | None] = [None] * len(paths)
+        for number, share in enumerate(asked):
+            answers = _answer(processes[number]) if number < len(processes) else None
+            if answers is None:
+                answers = self._one_by_one(share)
+            found[number::shares] = answers
+        return found
+
+    def rest(self) -> None:
+        """End all processes but one: there is little to do for now."""
+        while len(self._running) > 1:
+            _end(self._running.pop())
+
+    def stop(self) -> None:
+        """End all processes, also one that is reading for another thread; for good."""
+        self._stopped = True
+        for process in tuple(self._running):
+            process.kill()
+
+    def close(self) -> None:
+        """Clear up after ``stop``, when no thread asks any more."""
+        while self._running:
+            _end(self._running.pop())
+
+    def _start(self, count: int) -> None:
+        alive = [process for process in self._running if process.poll() is None]
+        for process in self._running:
+            if process not in alive:
+                _end(process)
+        self._running = alive
+        while len(self._running) < count and not self._stopped:
+            command = [sys.executable, "-m", "oneshot_server.library.analyst", str(self._samples)]
+            self._running.append(
+                subprocess.Popen(  # noqa: S603 - our own module
+                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                )
+            )
+
+    def _one_by_one(self, paths: Sequence[str]) -> list[Contents | None]:
+        found: list[Contents | None] = []
+        for path in paths:
+            self._start(1)
+            if not self._running:
+                return [*found, *[None] * (len(paths) - len(found))]
+            _ask(self._running[0], [path])
+            answers = _answer(self._running[0])
+            if answers is None and not self._stopped:
+                log.warning("a file kills its reader", path=path)
+            found.append(answers[0] if answers else self._deadly(path))
+        return found
+
+    def _deadly(self, path: str) -> Contents | None:
+        with suppress(OSError):
+            stamp = stamp_of((self._samples / path).lstat())
+            return Contents(stamp=stamp, trouble="no sound: it ends the process that reads it")
+        return None
+
+
+def _ask(process: subprocess.Popen[bytes], paths: Sequence[str]) -> None:
+    assert process.stdin is not None
+    with suppress(OSError):  # it died: there will be no answer
+        write_frame(process.stdin, list(paths))
+
+
+def _answer(process: subprocess.Popen[bytes]) -> list[Contents | None] | None:
+    assert process.stdout is not None
+    body = read_frame(process.stdout)
+    if body is None:
+        process.kill()
+        process.wait()
+        return None
+    return _answers.decode(body)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with suppress(OSError):
+        process.stdin.close()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    with suppress(OSError):
+        process.stdout.close()

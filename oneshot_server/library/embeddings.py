@@ -1,0 +1,142 @@
+"""All embeddings in memory: which sounds are alike, and where each is on the map."""
+
+from collections.abc import Iterable, Sequence
+from threading import Lock
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from oneshot_server.dsp.descriptors import EMBEDDING
+from oneshot_server.errors import NotFoundError
+from oneshot_server.library.sound_index import SoundIndex
+
+Matrix = npt.NDArray[np.float32]
+
+MAP_DEVIATIONS: Final = 2.5
+"""So many standard deviations along the first axis reach 1."""
+
+
+class Embeddings:
+    """A matrix that follows the index. Threads may share one.
+
+    Args:
+        index: has the embeddings.
+    """
+
+    def __init__(self, index: SoundIndex) -> None:
+        self._index = index
+        self._lock = Lock()
+        self._numbers = np.zeros(0, np.int64)
+        self._matrix: Matrix = np.zeros((0, EMBEDDING), np.float32)
+        self._used = 0
+        self._rows: dict[int, int] = {}
+        self._generation = 0
+        self._pending: set[int] = set()
+
+    def changed(self, numbers: Iterable[int]) -> None:
+        """Note that some sounds came, changed or went; they are read when somebody asks."""
+        with self._lock:
+            self._pending.update(numbers)
+
+    def nearest(self, number: int, count: int) -> list[tuple[int, float]]:
+        """The sounds nearest to one, without it: number and distance in dB, ascending.
+
+        Raises:
+            NotFoundError: the sound has no embedding.
+        """
+        with self._lock:
+            self._follow()
+            row = self._rows.get(number)
+            if row is None:
+                raise NotFoundError(f"no sound has the number {number}")
+            distances = distances_to(self._matrix[: self._used], self._matrix[row])
+            distances[row] = np.inf
+            most = min(count, self._used - 1)
+            chosen = np.argpartition(distances, most)[:most] if most > 0 else np.zeros(0, np.int64)
+            chosen = chosen[np.argsort(distances[chosen], kind="stable")]
+            return [(int(self._numbers[i]), float(distances[i])) for i in chosen]
+
+    def all(self) -> tuple[npt.NDArray[np.int64], Matrix]:
+        """Numbers, (sounds,), and embeddings, (sounds, EMBEDDING); copies."""
+        with self._lock:
+            self._follow()
+            return self._numbers[: self._used].copy(), self._matrix[: self._used].copy()
+
+    def _follow(self) -> None:
+        if self._generation != self._index.generation:
+            self._generation = self._index.generation
+            self._load_all()
+        else:
+            self._load_some(sorted(self._pending))
+        self._pending = set()
+
+    def _load_all(self) -> None:
+        with self._index.reading() as connection:
+            (count,) = connection.execute("SELECT count(*) FROM embeddings").fetchone()
+            self._numbers = np.zeros(count, np.int64)
+            self._matrix = np.zeros((count, EMBEDDING), np.float32)
+            self._used = 0
+            for number, blob in connection.execute("SELECT number, embedding FROM embeddings"):
+                self._append(number, blob)
+        self._rows = {int(number): row for row, number in enumerate(self._numbers[: self._used])}
+
+    def _load_some(self, numbers: Sequence[int]) -> None:
+        with self._index.reading() as connection:
+            for number in numbers:
+                found = connection.execute(
+                    "SELECT embedding FROM embeddings WHERE number = ?", (number,)
+                ).fetchone()
+                row = self._rows.get(number)
+                if found is None and row is not None:
+                    self._drop(number, row)
+                elif found is not None and row is not None:
+                    self._matrix[row] = _vector(found[0])
+                elif found is not None:
+                    self._append(number, found[0])
+                    self._rows[number] = self._used - 1
+
+    def _append(self, number: int, blob: bytes) -> None:
+        if self._used == len(self._numbers):
+            room = max(256, self._used // 4)
+            self._numbers = np.concatenate((self._numbers, np.zeros(room, np.int64)))
+            self._matrix = np.concatenate((self._matrix, np.zeros((room, EMBEDDING), np.float32)))
+        self._numbers[self._used] = number
+        self._matrix[self._used] = _vector(blob)
+        self._used += 1
+
+    def _drop(self, number: int, row: int) -> None:
+        """Put the last row in the place of one that is gone."""
+        last = self._used - 1
+        self._numbers[row], self._matrix[row] = self._numbers[last], self._matrix[last]
+        self._rows[int(self._numbers[row])] = row
+        del self._rows[number]
+        self._used = last
+
+
+def distances_to(matrix: Matrix, vector: Matrix) -> Matrix:
+    """How far each row is from a vector, dB; (rows,)."""
+    difference = matrix - vector
+    result: Matrix = np.sqrt(np.einsum("ij,ij->i", difference, difference))
+    return result
+
+
+def plane(matrix: Matrix) -> Matrix:
+    """Rows on the plane of their two main components, (rows, 2), about -1 to 1."""
+    if len(matrix) < 2:
+        return np.zeros((len(matrix), 2), np.float32)
+    centred = matrix - matrix.mean(axis=0)
+    _, axes = np.linalg.eigh(centred.T @ centred)
+    main = axes[:, [-1, -2]]
+    # An axis may point either way: the same map must come out after every start.
+    main = main * np.sign(main[np.abs(main).argmax(axis=0), [0, 1]])
+    places = centred @ main
+    result: Matrix = places / max(MAP_DEVIATIONS * float(places[:, 0].std()), 1e-9)
+    return np.clip(result, -1.0, 1.0).astype(np.float32)
+
+
+def _vector(blob: bytes) -> Matrix:
+    vector = np.frombuffer(blob, np.float16)
+    return (
+        vector.astype(np.float32) if len(vector) == EMBEDDING else np.zeros(EMBEDDING, np.float32)
+    )

@@ -1,0 +1,93 @@
+"""A query to SQL: full text first where words are given, columns for the rest."""
+
+import re
+from collections.abc import Sequence
+from typing import Final, get_args
+
+from oneshot_server.domain.library import Found, Query, Sort
+from oneshot_server.errors import BadArgumentsError
+from oneshot_server.library.sound_index import SELECT, TAG_END, SoundIndex, rows_to_sounds
+
+MOST_SOUNDS: Final = 1000
+MOST_WORDS: Final = 16
+LONGEST_QUERY: Final = 500
+
+_ORDER: Final[dict[Sort, str]] = {
+    "newest": "changed_ns DESC, number DESC",
+    "oldest": "changed_ns, number",
+    "name": "path",
+    "stars": "stars DESC, changed_ns DESC",
+    "plays": "plays DESC, changed_ns DESC",
+    "shortest": "seconds, number",
+    "longest": "seconds DESC, number",
+    "darkest": "brightness_hz, number",
+    "brightest": "brightness_hz DESC, number",
+}
+_WORD: Final = re.compile(r"[^\W_]+")
+_KEY: Final = re.compile(r"[A-G]#?(?:-?\d)?")
+
+
+def search(index: SoundIndex, query: Query) -> Found:
+    """The sounds that a query asks for; see ``domain.library.Library``."""
+    _check(query)
+    where, values = _conditions(query)
+    condition = " AND ".join(where)
+    with index.reading() as connection:
+        (total,) = connection.execute(
+            f"SELECT count(*) FROM sounds WHERE {condition}",  # noqa: S608 - own conditions
+            values,
+        ).fetchone()
+        rows = connection.execute(
+            f"{SELECT} WHERE {condition} ORDER BY {_ORDER[query.sort]} LIMIT ? OFFSET ?",
+            (*values, query.limit, query.offset),
+        ).fetchall()
+    return Found(total=total, sounds=rows_to_sounds(rows))
+
+
+def words_to_match(text: str) -> str:
+    """What a producer types as FTS5 reads it: every word, or its beginning, must be there."""
+    words = _WORD.findall(text)[:MOST_WORDS]
+    return " AND ".join(f'"{word}"*' for word in words)
+
+
+def _check(query: Query) -> None:
+    if query.sort not in get_args(Sort):
+        raise BadArgumentsError(f"sort = {query.sort!r}, expected one of {', '.join(_ORDER)}")
+    if not 1 <= query.limit <= MOST_SOUNDS or query.offset < 0:
+        raise BadArgumentsError(
+            f"limit = {query.limit}, offset = {query.offset}, "
+            f"expected a limit from 1 to {MOST_SOUNDS} and an offset of 0 or more"
+        )
+    if len(query.text) > LONGEST_QUERY:
+        raise BadArgumentsError(f"text of {len(query.text)}, expected {LONGEST_QUERY} characters")
+    if query.key and not _KEY.fullmatch(query.key):
+        raise BadArgumentsError(f"key = {query.key[:20]!r}, expected a note: F# or F#1")
+
+
+def _conditions(query: Query) -> tuple[list[str], list[object]]:
+    where: list[str] = ["trouble = ''"]
+    values: list[object] = []
+    if match := words_to_match(query.text):
+        where.append("number IN (SELECT rowid FROM words WHERE words MATCH ?)")
+        values.append(match)
+    if query.key:
+        octave = query.key[-1].isdigit()
+        where.append("key = ?" if octave else "rtrim(key, '-0123456789') = ?")
+        values.append(query.key)
+    if query.tag:
+        where.append("instr(tags, ?) > 0")
+        values.append(f"{TAG_END}{query.tag}{TAG_END}")
+    limits: Sequence[tuple[str, object]] = (
+        ("kind = ?", query.kind or None),
+        ("stars >= ?", query.stars or None),
+        ("rendered = ?", None if query.rendered is None else int(query.rendered)),
+        ("seconds >= ?", query.shortest),
+        ("seconds <= ?", query.longest),
+        ("brightness_hz >= ?", query.darkest),
+        ("brightness_hz <= ?", query.brightest),
+    )
+    for condition, value in limits:
+        if value is not None:
+            where.append(condition)
+            values.append(value)
+    return where, values
