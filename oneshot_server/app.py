@@ -34,9 +34,11 @@ from oneshot_server.library.dataset_folder import dataset_path
 from oneshot_server.library.dataset_watch import DatasetWatch
 from oneshot_server.library.home import Home
 from oneshot_server.library.kit_store import KitStore
+from oneshot_server.library.living_library import LivingLibrary
 from oneshot_server.library.lora_store import LoraStore
 from oneshot_server.library.reserve_folder import ReserveFolder
 from oneshot_server.library.samples_folder import SamplesFolder
+from oneshot_server.library.sound_library import SoundLibrary
 from oneshot_server.log import start_log, stop_log
 from oneshot_server.pipeline.model_folder import find_model, find_named_model
 from oneshot_server.settings import EngineSettings, Settings
@@ -119,6 +121,10 @@ async def running_daemon(
         stack.push_async_callback(_cancel, asyncio.create_task(_checkpoints(home.database)))
         samples = SamplesFolder(home.samples_folder(settings.samples.folder))
         samples.sweep()
+        library = LivingLibrary(
+            SoundLibrary(index=home.sound_index, samples=samples.folder, database=home.database)
+        )
+        stack.push_async_callback(library.stop)
         journal, bus = Journal(connection), EventBus()
         engine = ModelSwitch(
             lambda command: Supervisor(
@@ -202,6 +208,7 @@ async def running_daemon(
             reserve=reserve,
             desk=desk,
             journal=journal,
+            library=library,
             engine=engine,
             bus=bus,
             folders={"datasets": home.datasets, "models": home.models},
@@ -228,6 +235,7 @@ async def running_daemon(
         stack.callback(queue.shut_down)
         queue.restore(journal.unfinished())
         trainings.give_way(wanted=queue.waited_for)
+        library.start()
         midi.start()
         stack.push_async_callback(midi.stop)
         trainings.start()

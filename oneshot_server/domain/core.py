@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from oneshot_server.domain.events import EngineState, JobEvent, JobId
+from oneshot_server.domain.library import Library
 from oneshot_server.domain.pads import Pad, Value
 from oneshot_server.domain.requests import GenerateRequest
 
@@ -48,6 +49,11 @@ class Item:
 
 class Core(Protocol):
     """The daemon without its transports; every method is called on the event loop."""
+
+    @property
+    def library(self) -> Library:
+        """What is known of the sounds in the samples folder."""
+        ...
 
     def submit(self, request: GenerateRequest) -> JobId:
         """Take a job: it is journalled when this returns, and its ``Accepted`` was emitted.

@@ -186,8 +186,7 @@ def _filters(bins: int, sample_rate: int) -> npt.NDArray[np.float32]:
     for band in np.flatnonzero(filters.sum(axis=0) == 0):
         if centre[band] <= highest:
             filters[min(bins - 1, round(centre[band] / width)), band] = 1.0
-    result: npt.NDArray[np.float32] = np.float32(filters / np.maximum(filters.sum(axis=0), 1e-12))
-    return result
+    return np.asarray(filters / np.maximum(filters.sum(axis=0), 1e-12), np.float32)
 
 
 def _mel(hertz: float) -> float:

@@ -1,7 +1,9 @@
 """The daemon without its transports: the ``Core`` that they talk to."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -19,6 +21,7 @@ from oneshot_server.domain.events import (
     NoticeCode,
     SamplePublished,
 )
+from oneshot_server.domain.library import Library, Query, Sounds
 from oneshot_server.domain.lora_card import LoraCard
 from oneshot_server.domain.pads import Pad, Value
 from oneshot_server.domain.requests import GenerateRequest
@@ -26,6 +29,7 @@ from oneshot_server.errors import (
     BadArgumentsError,
     ForbiddenError,
     ModelError,
+    NotFoundError,
 )
 from oneshot_server.jobs.blend import Blend, Versions
 from oneshot_server.jobs.choke import Choke
@@ -129,6 +133,7 @@ class OneshotCore:
         reserve: knows what is in reserve.
         desk: puts kits on the pads.
         journal: knows the sounds published last.
+        library: knows the sounds in the samples folder.
         engine: is asked for its state.
         bus: tells what happens.
         folders: kind of list to the folder whose sub-folders it is made of.
@@ -147,6 +152,7 @@ class OneshotCore:
         reserve: Reserve,
         desk: KitDesk,
         journal: Journal,
+        library: Library,
         engine: EngineInfo,
         bus: EventBus,
         folders: dict[str, Path],
@@ -161,6 +167,7 @@ class OneshotCore:
         self._reserve = reserve
         self._desk = desk
         self._journal = journal
+        self.library = library
         self._engine = engine
         self._bus = bus
         self._folders = folders
@@ -251,18 +258,18 @@ class OneshotCore:
 
     def list_items(self, what: str) -> Sequence[Item]:
         """The things of a kind; see ``domain.core.Core``."""
-        if what == "recent":
-            return [
-                Item(name=Path(sound.path).name, detail=sound.path)
-                for sound in self._journal.recent(RECENT_SOUNDS)
-            ]
-        lists = {"loras": self._lora_items, "pads": self._pad_items, "kits": self._kit_items}
+        lists = {
+            "loras": self._lora_items,
+            "pads": self._pad_items,
+            "kits": self._kit_items,
+            "recent": self._recent_items,
+        }
         if what in lists:
             return lists[what]()
         if what in self._folders:
             folder = self._folders[what]
             return self._model_items(folder) if what == "models" else _sub_folders(folder)
-        known = ", ".join(sorted([*self._folders, *OTHERS_LISTS, *lists, "recent"]))
+        known = ", ".join(sorted([*self._folders, *OTHERS_LISTS, *lists]))
         raise BadArgumentsError(f'what = "{what[:40]}", expected one of {known}')
 
     def _model_items(self, models: Path) -> list[Item]:
@@ -283,6 +290,22 @@ class OneshotCore:
                 detail.insert(0, f"standing at {standing[name]:g}")
             items.append(Item(name=name, detail="; ".join(detail) or "another tool's file"))
         return items
+
+    def _recent_items(self) -> list[Item]:
+        """The newest sounds, under the names that they have now.
+
+        A sound that was published a moment ago is in the journal before the library knows it.
+        """
+        sounds = self.library.sounds
+        paths = [
+            sound.path
+            for sound in self._journal.recent(RECENT_SOUNDS)
+            if _is_unknown(sound.path, sounds)
+        ]
+        for sound in sounds.search(Query(limit=RECENT_SOUNDS)).sounds:
+            with suppress(NotFoundError):  # gone since
+                paths.append(str(sounds.file(sound.number)))
+        return [Item(name=Path(path).name, detail=path) for path in paths[:RECENT_SOUNDS]]
 
     def _pad_items(self) -> list[Item]:
         """Number, label and reserve of each pad that is not empty."""
@@ -340,6 +363,17 @@ def describe_version(card: LoraCard, *, live: bool) -> str:
         f"{figures.held_out:.2f} dB from them (base {figures.held_out_base:.2f}), "
         f"on {card.base_model}"
     )
+
+
+def _is_unknown(path: str, sounds: Sounds) -> bool:
+    """Whether a file is there, and the library has not looked at it yet."""
+    try:
+        sounds.sound_at(path)
+    except NotFoundError:
+        return os.path.exists(path)  # noqa: PTH110 - pathlib raises where it may not look
+    except ForbiddenError:  # the samples folder was another one then
+        return False
+    return False
 
 
 def _sub_folders(folder: Path) -> list[Item]:

@@ -8,6 +8,7 @@ from oneshot_server.domain.events import Accepted, Cancelled, EngineState, JobEv
 from oneshot_server.domain.pads import PADS, Pad, Value
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.errors import BusyError, NotFoundError
+from oneshot_server.transports.fake_library import FakeLibrary
 
 
 class FakeCore:
@@ -20,6 +21,7 @@ class FakeCore:
         pads: what they play; all are empty.
         kit: the one that was loaded or saved last.
         hits: pads and velocities, in order; their jobs are ``hit-0``, ``hit-1``, …
+        library: the sounds; there are none.
     """
 
     def __init__(self) -> None:
@@ -29,6 +31,7 @@ class FakeCore:
         self.pads = [Pad()] * PADS
         self.kit = ""
         self.hits: list[tuple[int, float]] = []
+        self.library = FakeLibrary()
         self._listeners: list[Callable[[JobEvent], None]] = []
         self._history: dict[JobId, list[JobEvent]] = defaultdict(list)
 

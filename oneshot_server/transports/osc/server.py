@@ -49,6 +49,7 @@ class OscServer(asyncio.DatagramProtocol):
         self._transport: asyncio.DatagramTransport | None = None
         self._unsubscribe = core.subscribe(self._on_event)
         self._midi = MidiRequests(midi, self._answer, clock=clients.clock)
+        self._chores: set[asyncio.Task[None]] = set()
         self._asking: tuple[Address, str] | None = None
         self._refused = 0
         self._refusals_logged = -LOG_SECONDS
@@ -63,6 +64,7 @@ class OscServer(asyncio.DatagramProtocol):
             "/oneshot/model": self._model,
             "/oneshot/lora": self._lora,
             "/oneshot/lora/use": self._lora_use,
+            "/oneshot/star": self._star,
             "/oneshot/pad/trigger": self._pad_trigger,
             "/oneshot/pad/set": self._pad_set,
             "/oneshot/pad/get": self._pad_get,
@@ -81,6 +83,8 @@ class OscServer(asyncio.DatagramProtocol):
 
     def stop(self) -> None:
         """Send nothing more and free the port."""
+        for task in self._chores:
+            task.cancel()
         self._unsubscribe()
         self._midi.stop()
         if self._transport is not None:
@@ -114,9 +118,12 @@ class OscServer(asyncio.DatagramProtocol):
             self._refuse(message_id(received), problem, source)
         except Exception as problem:
             log.exception("a request failed", address=received.address[:80])
-            text = f"{type(problem).__name__} in the server; see its log"
-            failure = message("/oneshot/error", message_id(received), "engine_failed", text)
-            self._send(failure, self._clients.reply_to(source))
+            self._apologise(message_id(received), problem, source)
+
+    def _apologise(self, request_id: str, problem: Exception, source: Address) -> None:
+        text = f"{type(problem).__name__} in the server; see its log"
+        failure = message("/oneshot/error", request_id, "engine_failed", text)
+        self._send(failure, self._clients.reply_to(source))
 
     def _refuse(self, request_id: str, problem: OneshotError, source: Address) -> None:
         self._send(error(request_id, problem), self._clients.reply_to(source))
@@ -254,6 +261,24 @@ class OscServer(asyncio.DatagramProtocol):
         version = cast("int", parsed.arguments["version"])
         self._core.use_lora(str(parsed.arguments["name"]), version)
         self._answer(source, "/oneshot/ok", _id(parsed))
+
+    def _star(self, parsed: Parsed, source: Address) -> None:
+        task = asyncio.create_task(self._rate(parsed, source))
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
+
+    async def _rate(self, parsed: Parsed, source: Address) -> None:
+        """Answered when the disk has it; other requests are answered meanwhile."""
+        path, stars = str(parsed.arguments["path"]), cast("int", parsed.arguments["stars"])
+        try:
+            await self._core.library.mark(path, stars=stars)
+        except OneshotError as problem:
+            self._refuse(_id(parsed), problem, source)
+        except Exception as problem:  # the outer loop of this request's task
+            log.exception("a request failed", address=parsed.spec.address)
+            self._apologise(_id(parsed), problem, source)
+        else:
+            self._answer(source, "/oneshot/ok", _id(parsed))
 
     def _begin(self, parsed: Parsed, source: Address, accept: Callable[[], JobId]) -> None:
         """Have a job accepted, once; its events go to who asked for it."""

@@ -252,9 +252,8 @@ REQUESTS: Final[Mapping[str, Request]] = {
         ),
         Request(
             address="/oneshot/star",
-            arguments=(ID, _text("path", "a sound"), STARS),
-            help="rate a sound",
-            built=False,
+            arguments=(ID, _text("path", "a sound, as /oneshot/sample told it"), STARS),
+            help="rate a sound in the samples folder; the stars are kept in its file",
         ),
     )
 }

@@ -19,6 +19,7 @@ from oneshot_server.jobs.queue import JobQueue
 from oneshot_server.library.database import open_database
 from oneshot_server.library.kit_store import KitStore
 from oneshot_server.starter.train import PROFILE
+from oneshot_server.transports.fake_library import FakeLibrary
 from tests.unit.jobs.fakes import FakePublisher, FakeRenderer
 
 
@@ -126,6 +127,7 @@ def core(tmp_path: Path, loras: FakeLoras) -> OpenCore:
         ),
         desk=KitDesk(bank, KitStore(tmp_path / "kits"), loras),
         journal=journal,
+        library=FakeLibrary(tmp_path),
         engine=SimpleNamespace(
             state=EngineState.READY, device="cpu", model="starter", model_hash="0" * 64
         ),
