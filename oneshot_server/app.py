@@ -119,7 +119,7 @@ async def running_daemon(
             log.warning("the network is let in", host=settings.osc.host)
         connection = stack.enter_context(closing(open_database(home.database)))
         stack.push_async_callback(_cancel, asyncio.create_task(_checkpoints(home.database)))
-        samples = SamplesFolder(home.samples_folder(settings.samples.folder))
+        samples = SamplesFolder(home.samples_folder(settings.samples.folder), settings.samples.name)
         samples.sweep()
         library = LivingLibrary(
             SoundLibrary(index=home.sound_index, samples=samples.folder, database=home.database)
@@ -374,7 +374,7 @@ async def render_locally(
         queue = JobQueue(
             renderer=engine,
             journal=Journal(connection),
-            publisher=SamplesFolder(folder),
+            publisher=SamplesFolder(folder, settings.samples.name),
             bus=bus,
             limit=len(requests),
         )

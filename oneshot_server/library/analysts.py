@@ -54,9 +54,10 @@ class Analysts:
         return found
 
     def rest(self) -> None:
-        """End all processes but one: there is little to do for now."""
+        """Keep one process, ready for the next sound: there is little to do for now."""
         while len(self._running) > 1:
             _end(self._running.pop())
+        self._start(1)
 
     def stop(self) -> None:
         """End all processes, also one that is reading for another thread; for good."""
