@@ -17,7 +17,7 @@ NAMELESS: Final = "sound"
 FORBIDDEN: Final = frozenset('/\\:*?"<>|')
 _NOTE: Final = re.compile(r"(?<![^\W_])[a-g][#b]?-?\d(?![^\W_])", re.IGNORECASE | re.ASCII)
 _EMPTY: Final = re.compile(r"\(\s*\)|\[\s*\]")
-_SEPARATORS: Final = re.compile(r"([_\- ])[_\- ]+")
+SEPARATORS: Final = "_-. "
 
 
 def prompt_to_words(prompt: str) -> str:
@@ -56,8 +56,12 @@ def prompt_to_name(template: str, prompt: str, seed: int) -> str:
         "key": note[0].capitalize() if note else "",
         "seed": str(seed),
     }
-    name = FIELD.sub(lambda field: said[field[1]], template)
-    return _SEPARATORS.sub(r"\1", _EMPTY.sub("", name)).strip("_-. ") or f"{NAMELESS}_{seed}"
+    name = ""
+    for place, part in enumerate(FIELD.split(template)):  # what stands between, and fields, in turn
+        is_field = place % 2
+        text = said[part] if is_field else part
+        name = name + text if text or not is_field else name.rstrip(SEPARATORS)
+    return _EMPTY.sub("", name).strip(SEPARATORS) or f"{NAMELESS}_{seed}"
 
 
 def numbered(name: str) -> Iterator[str]:
