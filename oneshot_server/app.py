@@ -79,6 +79,7 @@ def engine_command(settings: EngineSettings, home: Home, model: Path) -> list[st
         *(sys.executable, "-m", "oneshot_server.engine"),
         *("--model", str(model)),
         *("--loras", str(home.loras)),
+        *("--index", str(home.sound_index)),
         *("--device", settings.device),
         *("--precision", settings.precision),
         *("--threads", str(settings.threads)),

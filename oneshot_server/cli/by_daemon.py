@@ -187,6 +187,7 @@ def request_to_arguments(request: GenerateRequest) -> Sequence[int | float | str
         "tune": request.tune,
         "level": request.level,
         "walk": request.walk,
+        "novelty": request.novelty,
     }
     arguments: list[int | float | str] = [request.prompt]
     for key, value in pairs.items():

@@ -25,6 +25,7 @@ def render(
     negative: Annotated[str | None, option(parameters.NEGATIVE)] = None,
     seconds: Annotated[float | None, option(parameters.SECONDS)] = None,
     lora: Annotated[str | None, option(parameters.LORA)] = None,
+    novelty: Annotated[float | None, option(parameters.NOVELTY)] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="folder for the files (default: the samples)")
     ] = None,
@@ -37,7 +38,7 @@ def render(
 ) -> None:
     """Make sounds from words."""
     if like is not None:
-        given = (prompt, count, seed, steps, guidance, sampler, negative, seconds, lora)
+        given = (prompt, count, seed, steps, guidance, sampler, negative, seconds, lora, novelty)
         if any(value is not None for value in given):
             raise BadArgumentsError(
                 "--like takes all from the file: expected no prompt and no other option "
@@ -57,6 +58,7 @@ def render(
         sampler=cast("parameters.Sampler | None", sampler),  # the request checks it
         seconds=seconds,
         loras=parse_loras(lora or ""),
+        novelty=novelty,
     )
     from oneshot_server.cli.rendering import render_request
 

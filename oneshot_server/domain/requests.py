@@ -8,6 +8,7 @@ from oneshot_server.domain import parameters
 from oneshot_server.domain.touch import Touch
 from oneshot_server.errors import BadArgumentsError
 
+MOST_CANDIDATES: Final = 8
 LEAST_LORA: Final = -2.0
 MOST_LORA: Final = 4.0
 _VERSION: Final = re.compile(r"(.+)@(\d{1,6})", re.ASCII | re.DOTALL)
@@ -79,6 +80,7 @@ class GenerateRequest:
         level: dB, added to the usual level.
         walk: seeds from one independent sound to the next; those between are their neighbours.
         touch: what a hit's velocity does to each finished sound.
+        novelty: 0 to 1; how much is rendered to find what the library does not have yet.
 
     Raises:
         BadArgumentsError: a value out of its range; the text names it.
@@ -98,6 +100,7 @@ class GenerateRequest:
     level: float | None = None
     walk: int | None = None
     touch: Touch | None = None
+    novelty: float | None = None
 
     def __post_init__(self) -> None:
         for parameter, value in (
@@ -112,9 +115,20 @@ class GenerateRequest:
             (parameters.TUNE, self.tune),
             (parameters.LEVEL, self.level),
             (parameters.WALK, self.walk),
+            (parameters.NOVELTY, self.novelty),
         ):
             if value is not None:
                 parameter.check(value)
+
+    @property
+    def candidates(self) -> int:
+        """How many sounds are rendered for each that is wanted; the seeds behind are theirs.
+
+        A walk goes on by its seeds, and what is replayed is one sound.
+        """
+        if not self.novelty or self.walk is not None or self.replay is not None:
+            return 1
+        return 1 + round(self.novelty * (MOST_CANDIDATES - 1))
 
     def seed_of(self, index: int) -> int:
         """Seed of sound ``index``; wraps around at the largest seed."""
