@@ -30,12 +30,17 @@ class Live:
     home: Path
 
 
+def free_port() -> int:
+    """A UDP port that nobody has."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
 def live(*options: str, config: str = "") -> Iterator[Live]:
     """Start ``oneshot serve``; it may not listen yet."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory() as folder, OscClient("127.0.0.1", port) as client:
         if config:
             (Path(folder) / "config.toml").write_text(config, encoding="utf-8")

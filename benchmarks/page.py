@@ -15,10 +15,12 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psutil
+from selenium.webdriver.remote.webdriver import WebDriver
 
 from benchmarks.library import write_sounds
 from benchmarks.live import free_port
@@ -64,14 +66,16 @@ new MutationObserver(() => {
     const path = cell.title;
     if (path && !(path in window.seen)) window.seen[path] = Date.now();
   }
-}).observe(document.querySelector("#grid"), { subtree: true, childList: true, characterData: true, attributes: true });
+}).observe(document.querySelector("#grid"), {
+  subtree: true, childList: true, characterData: true, attributes: true,
+});
 import("/bus.js").then(({ on }) => on("sample", ({ path }) => (window.told[path] = Date.now())));
 """
 
 
-def ask(address: str, path: str, body: object = None) -> Any:
+def ask(address: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(  # noqa: S310 - this machine's own
+    request = urllib.request.Request(
         f"{address}/api/{path}", data, {"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(request) as answer:
@@ -84,7 +88,7 @@ def line(what: str, values: list[float]) -> None:
     print(f"{what:<52}{statistics.median(values):8.1f} ms, 95 % within {worst:.1f}", flush=True)
 
 
-def until(ready: Any, seconds: float = 30.0) -> None:
+def until(ready: Callable[[], object], seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while not ready():
         if time.monotonic() > end:
@@ -92,7 +96,7 @@ def until(ready: Any, seconds: float = 30.0) -> None:
         time.sleep(0.01)
 
 
-def measure(driver: Any, address: str, samples: Path, keys: int) -> None:
+def measure(driver: WebDriver, address: str, samples: Path, keys: int) -> None:
     driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": FIRST_ROW})
     paints, rows = [], []
     for _ in range(5):
@@ -115,7 +119,8 @@ def measure(driver: Any, address: str, samples: Path, keys: int) -> None:
         until(lambda: driver.execute_script("return window.delays.length") > number)  # noqa: B023
         time.sleep(0.12)
         driver.execute_async_script(
-            "const d = arguments[0]; import('/audio.js').then((a) => { a.hush(); setTimeout(d, 60, 1); })"
+            "const done = arguments[0];"
+            "import('/audio.js').then(({ hush }) => { hush(); setTimeout(done, 60, 1); });"
         )
     line("arrow key to its sound at the analyser", driver.execute_script("return window.delays"))
 
@@ -148,7 +153,7 @@ def measure(driver: Any, address: str, samples: Path, keys: int) -> None:
     line("a picture, made and sent", pictures)
 
 
-def press(driver: Any) -> None:
+def press(driver: WebDriver) -> None:
     for kind in ("rawKeyDown", "keyUp"):
         key = {"type": kind, "key": "ArrowRight", "code": "ArrowRight", "windowsVirtualKeyCode": 39}
         driver.execute_cdp_cmd("Input.dispatchKeyEvent", key)
@@ -172,7 +177,8 @@ def main() -> None:
             try:
                 address = process.stdout.readline().strip()
                 until(
-                    lambda: ask(address, "facets")["sounds"] >= arguments.count, arguments.count / 50
+                    lambda: ask(address, "facets")["sounds"] >= arguments.count,
+                    arguments.count / 50,
                 )
                 until(lambda: ask(address, "facets")["waiting"] == 0, 120)
                 with chromium(Path(folder) / "profile") as driver:

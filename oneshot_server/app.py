@@ -86,6 +86,7 @@ def engine_command(settings: EngineSettings, home: Home, model: Path) -> list[st
         *(sys.executable, "-m", "oneshot_server.engine"),
         *("--model", str(model)),
         *("--loras", str(home.loras)),
+        *("--index", str(home.sound_index)),
         *("--device", settings.device),
         *("--precision", settings.precision),
         *("--threads", str(settings.threads)),
@@ -126,7 +127,7 @@ async def running_daemon(
             log.warning("the network is let in", host=settings.osc.host)
         connection = stack.enter_context(closing(open_database(home.database)))
         stack.push_async_callback(_cancel, asyncio.create_task(_checkpoints(home.database)))
-        samples = SamplesFolder(home.samples_folder(settings.samples.folder))
+        samples = SamplesFolder(home.samples_folder(settings.samples.folder), settings.samples.name)
         samples.sweep()
         library = LivingLibrary(
             SoundLibrary(index=home.sound_index, samples=samples.folder, database=home.database)
@@ -388,7 +389,7 @@ async def render_locally(
         queue = JobQueue(
             renderer=engine,
             journal=Journal(connection),
-            publisher=SamplesFolder(folder),
+            publisher=SamplesFolder(folder, settings.samples.name),
             bus=bus,
             limit=len(requests),
         )

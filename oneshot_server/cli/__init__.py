@@ -10,6 +10,7 @@ from oneshot_server.cli import (
     image,
     info,
     kit,
+    library,
     midi,
     model,
     multisample,
@@ -45,6 +46,7 @@ for command in (
 ):
     app.command()(command)
 app.add_typer(kit.app, name="kit")
+app.add_typer(library.app, name="library")
 app.add_typer(midi.app, name="midi")
 app.add_typer(image.app, name="image")
 app.add_typer(model.app, name="model")

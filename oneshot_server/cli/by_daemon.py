@@ -192,6 +192,7 @@ def request_to_arguments(request: GenerateRequest) -> Sequence[int | float | str
         "tune": request.tune,
         "level": request.level,
         "walk": request.walk,
+        "novelty": request.novelty,
     }
     arguments: list[int | float | str] = [*request.parent_files]
     match request.reshape:

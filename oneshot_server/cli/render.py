@@ -38,6 +38,7 @@ def render(
     ] = None,
     keep: Annotated[str | None, option(parameters.KEEP)] = None,
     split: Annotated[float | None, option(parameters.SPLIT)] = None,
+    novelty: Annotated[float | None, option(parameters.NOVELTY)] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="folder for the files (default: the samples)")
     ] = None,
@@ -50,7 +51,7 @@ def render(
 ) -> None:
     """Make sounds from words, or from sounds."""
     if like is not None:
-        given = (prompt, count, seed, steps, guidance, sampler, negative, seconds, lora)
+        given = (prompt, count, seed, steps, guidance, sampler, negative, seconds, lora, novelty)
         reshaped = (vary, strength, morph, t, inpaint, keep, split)
         if any(value is not None for value in (*given, *reshaped)):
             raise BadArgumentsError(
@@ -78,6 +79,7 @@ def render(
         loras=parse_loras(lora or ""),
         reshape=reshape,
         parent_files=files,
+        novelty=novelty,
     )
     from oneshot_server.cli.rendering import render_request
 

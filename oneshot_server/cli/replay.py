@@ -1,6 +1,5 @@
 """``oneshot render --like FILE.wav``: the same bytes again."""
 
-import filecmp
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ import typer
 
 from oneshot_server.cli.output import printable
 from oneshot_server.cli.rendering import render_here
+from oneshot_server.domain.library import Mark
 from oneshot_server.domain.recipe import Recipe
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.errors import MetadataError, ModelError, NotFoundError
@@ -16,7 +16,7 @@ from oneshot_server.library.home import Home, resolve_home
 from oneshot_server.library.lora_store import LoraStore
 from oneshot_server.library.parent_files import find_parent
 from oneshot_server.library.wav_encoding import SUBTYPES
-from oneshot_server.library.wav_metadata import read_recipe
+from oneshot_server.library.wav_metadata import mark_wav, read_recipe
 from oneshot_server.pipeline import model_folder
 from oneshot_server.settings import load_settings, override
 
@@ -52,8 +52,20 @@ def replay(
         subtype=recipe.subtype,
     )
     for path in paths:
-        if not filecmp.cmp(file, path, shallow=False):
+        if unmarked(file) != path.read_bytes():
             typer.echo(f"oneshot: {printable(difference(recipe, read_recipe(path)))}", err=True)
+
+
+def unmarked(file: Path) -> bytes:
+    """A file as it was rendered: stars and tags came later.
+
+    Raises:
+        MetadataError: it is gone, or broken.
+    """
+    try:
+        return mark_wav(file.read_bytes(), Mark())
+    except OSError as error:
+        raise MetadataError(f"{file}: {error.strerror}") from None
 
 
 def recipe_to_request(recipe: Recipe, parent_files: tuple[str, ...] = ()) -> GenerateRequest:

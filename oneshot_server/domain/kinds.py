@@ -52,26 +52,24 @@ def text_to_words(text: str) -> list[str]:
 
 def text_to_kind(text: str) -> str:
     """The kind that a text names first, by its longest phrase; empty if it names none."""
-    found = _find(text_to_words(text))
-    return found[0] if found else ""
+    return _phrases().get(_phrase_in(text), "")
 
 
 def without_kind(text: str) -> str:
-    """A text's words without the phrase that ``text_to_kind`` went by."""
-    words = text_to_words(text)
-    found = _find(words)
-    return " ".join(words if found is None else words[: found[1]] + words[found[2] :])
+    """A text without the phrase that ``text_to_kind`` went by."""
+    phrase = r"[\W_]*".join(map(re.escape, _phrase_in(text)))
+    found = rf"(?<![^\W_]){phrase}(?![^\W_])"
+    return re.sub(found, " ", text, count=1, flags=re.IGNORECASE) if phrase else text
 
 
-def _find(words: list[str]) -> tuple[str, int, int] | None:
-    """Kind, and the first word of its phrase and the one behind it."""
-    phrases = _phrases()
+def _phrase_in(text: str) -> tuple[str, ...]:
+    words, phrases = text_to_words(text), _phrases()
     for length in range(max(map(len, phrases)), 0, -1):
         for start in range(len(words) - length + 1):
-            kind = phrases.get(tuple(words[start : start + length]))
-            if kind is not None:
-                return kind, start, start + length
-    return None
+            phrase = tuple(words[start : start + length])
+            if phrase in phrases:
+                return phrase
+    return ()
 
 
 @cache

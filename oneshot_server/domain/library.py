@@ -68,7 +68,7 @@ class Sound:
         caption: what the model was told.
         seed: of the render; ``None`` without a recipe.
         model: name of the model.
-        parent: file name of the sound that this one came from.
+        parent: file names of the sounds that this one came from, with commas between.
     """
 
     number: int
@@ -150,6 +150,20 @@ class Place:
     number: int
     x: float
     y: float
+    kind: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """A sound, where it comes from, and what came of it.
+
+    Attributes:
+        sounds: the one that was asked for first, then the others, as far as they are there.
+        links: numbers of a parent and of its child.
+    """
+
+    sounds: tuple[Sound, ...]
+    links: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,6 +236,14 @@ class Sounds(Protocol):
         Raises:
             NotFoundError: none has this number.
             BadArgumentsError: the count is out of its range.
+        """
+        ...
+
+    def family(self, number: int) -> Family:
+        """Its ancestors and descendants, by their recipes; the nearest two hundred.
+
+        Raises:
+            NotFoundError: none has this number.
         """
         ...
 

@@ -75,6 +75,7 @@ PAD_KEYS: Final = (
     ),
     replace(parameters.TUNE, default="0"),
     replace(parameters.LEVEL, default="0"),
+    replace(parameters.NOVELTY, help=f'{parameters.NOVELTY.help}; with seed_policy "new"'),
     Parameter(
         name="choke",
         kind=int,
@@ -142,6 +143,7 @@ class Pad:
     seconds: float = 0.0
     tune: float = 0.0
     level: float = 0.0
+    novelty: float = 0.0
     choke: int = 0
     velocity_curve: float = 1.0
     velocity_level: float = 24.0
@@ -198,6 +200,7 @@ class Pad:
             tune=self.tune or None,
             level=self.level or None,
             walk=WALK_STEPS if self.seed_policy == "walk" else None,
+            novelty=self.novelty if self.novelty and self.seed_policy == "new" else None,
         )
 
     def touch(self, velocity: float) -> Touch | None:

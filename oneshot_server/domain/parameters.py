@@ -150,6 +150,14 @@ WALK: Final = Parameter(
     default="none",
     help="seeds from one sound to the next independent one: neighbouring seeds sound alike",
 )
+NOVELTY: Final = Parameter(
+    name="novelty",
+    kind=float,
+    low=0,
+    high=1,
+    default="0",
+    help="of up to eight renders the one least like all that the library has; 0 takes the first",
+)
 PAD: Final = Parameter(
     name="pad",
     kind=int,
@@ -215,6 +223,7 @@ GENERATE_KEYS: Final = (
     TUNE,
     LEVEL,
     WALK,
+    NOVELTY,
     PAD,
 )
 

@@ -10,6 +10,7 @@ from oneshot_server.domain.reshape import Reshape
 from oneshot_server.domain.touch import Touch
 from oneshot_server.errors import BadArgumentsError
 
+MOST_CANDIDATES: Final = 8
 LEAST_LORA: Final = -2.0
 MOST_LORA: Final = 4.0
 _SEED: Final = re.compile(r"_\d+(-\d+)?$", re.ASCII)
@@ -84,6 +85,7 @@ class GenerateRequest:
         touch: what a hit's velocity does to each finished sound.
         reshape: begin from sounds instead of noise alone.
         parent_files: where those sounds are, in the order of its parents.
+        novelty: 0 to 1; how much is rendered to find what the library does not have yet.
 
     Raises:
         BadArgumentsError: a value out of its range; the text names it.
@@ -105,6 +107,7 @@ class GenerateRequest:
     touch: Touch | None = None
     reshape: Reshape | None = None
     parent_files: tuple[str, ...] = ()
+    novelty: float | None = None
 
     def __post_init__(self) -> None:
         for parameter, value in (
@@ -119,6 +122,7 @@ class GenerateRequest:
             (parameters.TUNE, self.tune),
             (parameters.LEVEL, self.level),
             (parameters.WALK, self.walk),
+            (parameters.NOVELTY, self.novelty),
         ):
             if value is not None:
                 parameter.check(value)
@@ -132,6 +136,16 @@ class GenerateRequest:
         """What its sounds are called: the prompt, else the parents' names without their seeds."""
         names = (_SEED.sub("", PurePath(file).stem) for file in self.parent_files)
         return self.prompt or " to ".join(names)
+
+    @property
+    def candidates(self) -> int:
+        """How many sounds are rendered for each that is wanted; the seeds behind are theirs.
+
+        A walk goes on by its seeds, and what is replayed is one sound.
+        """
+        if not self.novelty or self.walk is not None or self.replay is not None:
+            return 1
+        return 1 + round(self.novelty * (MOST_CANDIDATES - 1))
 
     def seed_of(self, index: int) -> int:
         """Seed of sound ``index``; wraps around at the largest seed."""

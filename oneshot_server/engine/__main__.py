@@ -138,6 +138,7 @@ def serve(options: argparse.Namespace, connection: Connection) -> None:
             precision=options.precision,
             max_batch=options.max_batch,
             beside=options.beside,
+            index=options.index,
         )
     except OneshotError as error:
         short = isinstance(error, OutOfMemoryError)
@@ -201,6 +202,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--loras", type=Path)
+    parser.add_argument("--index", type=Path)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--max-batch", type=int, default=8)

@@ -64,7 +64,7 @@ def _is_single(job: Render) -> bool:
     """What begins from sounds begins elsewhere than the others, and is rendered by itself."""
     request = job.request
     alone = request.replay is not None or request.reshape is not None
-    return request.count == 1 and not alone and not job.skip
+    return request.count == 1 and request.candidates == 1 and not alone and not job.skip
 
 
 def asked(work: Work) -> list[tuple[str, GenerateRequest]]:
@@ -88,14 +88,9 @@ def job_to_batches(work: Work, largest: int) -> Iterator[tuple[Slot, ...]]:
     """The batches of at most ``largest``; one that is replayed keeps its size."""
     if isinstance(work, RenderSpare):
         slots = [
-            Slot(
-                job=work.job,
-                index=index,
-                seed=part.request.seed,
-                request=part.request,
-                finish=part.finish,
-            )
+            Slot(job=work.job, index=index, seed=seed, request=part.request, finish=part.finish)
             for index, part in enumerate(work.parts)
+            for seed in _seeds(part.request, 0)
         ]
     elif (replay := work.jobs[0].request.replay) is not None:
         yield tuple(
@@ -105,14 +100,27 @@ def job_to_batches(work: Work, largest: int) -> Iterator[tuple[Slot, ...]]:
         return
     else:
         slots = [
-            _slot(job, None if index in job.skip else index, job.request.seed_of(index))
+            _slot(job, None if index in job.skip else index, seed)
             for job in work.jobs
             for index in range(job.request.count)
+            for seed in _seeds(job.request, index)
         ]
     for start in range(0, len(slots), largest):
         batch = tuple(slots[start : start + largest])
         if any(slot.index is not None for slot in batch):
             yield batch
+
+
+def first_spare_seed(request: GenerateRequest) -> int:
+    """Number of the first seed that no candidate of a job has; see ``GenerateRequest.seed_of``."""
+    return request.count * request.candidates
+
+
+def _seeds(request: GenerateRequest, index: int) -> list[int]:
+    """Seeds of a sound's candidates: its own, and then some behind those of all sounds."""
+    others = request.candidates - 1
+    first = request.count + index * others
+    return [request.seed_of(number) for number in (index, *range(first, first + others))]
 
 
 def _slot(job: Render, index: int | None, seed: int) -> Slot:

@@ -10,6 +10,7 @@ import torch
 from oneshot_server.domain.events import NoticeCode
 from oneshot_server.engine.batches import Work, jobs_of
 from oneshot_server.engine.messages import RenderNotice
+from oneshot_server.engine.novelty import Novelty
 from oneshot_server.engine.render_job import JobRenderer, Send
 from oneshot_server.errors import OutOfMemoryError, PrecisionError
 from oneshot_server.library.lora_store import LoraStore
@@ -33,6 +34,7 @@ class Loaded:
     Args:
         folder: of the model.
         loras: folder of the LoRAs; ``None`` if there are none.
+        index: path of ``sounds.db``; ``None`` if there is none.
         device: ``engine.device``.
         precision: ``engine.precision``.
         max_batch: ``engine.max_batch``.
@@ -53,9 +55,11 @@ class Loaded:
         precision: Setting,
         max_batch: int,
         beside: bool,
+        index: Path | None = None,
     ) -> None:
         self._folder = folder
         self._loras = LoraStore(loras) if loras is not None else None
+        self._novelty = Novelty(index)
         self._max_batch = max_batch
         self._device = choose_device(device)
         plan = self._plan(precision)
@@ -120,7 +124,10 @@ class Loaded:
         log.info("loading %s on %s: %s", self._folder.name, self._device, plan.describe())
         self._model = load_model(self._folder, self._device, plan)
         self._renderer = JobRenderer(
-            self._model, max_batch=min(plan.max_batch, self._max_batch), loras=self._loras
+            self._model,
+            max_batch=min(plan.max_batch, self._max_batch),
+            loras=self._loras,
+            novelty=self._novelty,
         )
 
     def _load_in_single(self) -> None:

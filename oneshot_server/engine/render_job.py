@@ -12,8 +12,17 @@ from oneshot_server.domain.events import NoticeCode
 from oneshot_server.domain.recipe import Recipe
 from oneshot_server.domain.requests import Batch, GenerateRequest
 from oneshot_server.dsp.defects import find_defect
+from oneshot_server.dsp.descriptors import describe
 from oneshot_server.dsp.finish import finish
-from oneshot_server.engine.batches import Slot, Work, asked, job_to_batches, jobs_of, subtype_of
+from oneshot_server.engine.batches import (
+    Slot,
+    Work,
+    asked,
+    first_spare_seed,
+    job_to_batches,
+    jobs_of,
+    subtype_of,
+)
 from oneshot_server.engine.job_loras import AppliedLoras, JobLoras, LoraVersions
 from oneshot_server.engine.messages import (
     Message,
@@ -21,7 +30,9 @@ from oneshot_server.engine.messages import (
     RenderNotice,
     RenderProgress,
 )
+from oneshot_server.engine.novelty import Novelty
 from oneshot_server.engine.parents import Beginning, ParentReader
+from oneshot_server.engine.takes import Take, Takes, takes_of
 from oneshot_server.errors import BadArgumentsError, DefectError
 from oneshot_server.library.touched_wav import touch_wav
 from oneshot_server.library.wav_encoding import encode_wav
@@ -39,10 +50,10 @@ Send = Callable[[Message], None]
 class _Retries:
     """Chooses seeds for sounds that came out broken, after the job's own."""
 
-    def __init__(self, request: GenerateRequest) -> None:
-        self._tries: Counter[int] = Counter()
-        self._most = 1 if request.replay is not None else MOST_TRIES
-        self._next = request.count
+    def __init__(self, requests: Sequence[GenerateRequest]) -> None:
+        self._tries: Counter[tuple[str, int]] = Counter()
+        self._most = 1 if requests[0].replay is not None else MOST_TRIES
+        self._next = max(first_spare_seed(request) for request in requests)
 
     def another(self, slot: Slot, defect: str) -> Slot:
         """The slot with another seed.
@@ -51,8 +62,8 @@ class _Retries:
             DefectError: it was tried often enough.
         """
         assert slot.index is not None
-        self._tries[slot.index] += 1
-        if self._tries[slot.index] == self._most:
+        self._tries[slot.job, slot.index] += 1
+        if self._tries[slot.job, slot.index] == self._most:
             raise DefectError(
                 f"sound {slot.index} was {defect}, "
                 f"the last of {self._most} tries with seed {slot.seed}"
@@ -87,6 +98,7 @@ class JobRenderer:
         model: the model.
         max_batch: sounds rendered together at the most.
         loras: where LoRAs are; ``None`` if there are none.
+        novelty: knows what there is already.
         render: as ``pipeline.render.render_draws``; tests put their own in.
     """
 
@@ -96,12 +108,14 @@ class JobRenderer:
         *,
         max_batch: int,
         loras: LoraVersions | None = None,
+        novelty: Novelty | None = None,
         render: Callable[..., Sounds] = render_draws,
     ) -> None:
         self._model = model
         self._max_batch = max_batch
         self._loras = JobLoras(model, loras)
         self._parents = ParentReader(model)
+        self._novelty = novelty or Novelty()
         self._render = render
         self._platform = (
             f"torch {torch.__version__}, {model.device.type}, {torch.get_num_threads()} threads"
@@ -130,9 +144,10 @@ class JobRenderer:
         beginning = self._read_parents(name, request, send, give_way)
         sampling = choose_sampling(request, applied.sampling, self._model.card)
         batches = deque(job_to_batches(job, self._max_batch))
+        takes = Takes(batches)
         ahead = sum(len(batch) for batch in batches)
         ready = 0
-        retries = _Retries(request)
+        retries = _Retries([request for _, request in asked(job)])
 
         def give_way_and_come_back() -> None:
             if give_way():
@@ -159,16 +174,15 @@ class JobRenderer:
                 sampler=sampling.sampler,
                 start=beginning.start if beginning else None,
             )
-            broken = [
-                (slot, defect)
-                for position, slot in enumerate(batch)
-                if slot.index is not None
-                and (
-                    defect := self._deliver(
-                        batch, position, sounds, applied, sampling, subtype_of(job), beginning, send
-                    )
-                )
-            ]
+            broken: list[tuple[Slot, str]] = []
+            for take in takes_of(batch, sounds):
+                defect = find_defect(take.waveform, self._model.card.profile.sample_rate)
+                good = takes.add(take, good=defect is None)
+                if good:
+                    chosen = self._choose(good)
+                    self._deliver(chosen, applied, sampling, subtype_of(job), beginning, send)
+                elif good is not None:
+                    broken.append((take.slot, str(defect)))
             ready += len(batch) - len(broken)
             if broken:
                 batches.appendleft(_try_again(broken, retries, send))
@@ -210,30 +224,32 @@ class JobRenderer:
             text = f"seconds = {request.seconds:g}, the model makes {longest:.2f} at the most"
             send(RenderNotice(job=job, code=NoticeCode.FALLBACK, text=text))
 
+    def _choose(self, takes: Sequence[Take]) -> Take:
+        if takes[0].slot.request.candidates == 1:
+            return takes[0]
+        rate = self._model.card.profile.sample_rate
+        finished = [finish(take.waveform, rate, take.slot.finish) for take in takes]
+        heard = [describe(waveform.numpy(), rate) for waveform in finished]
+        return takes[self._novelty.furthest([one.embedding for one in heard])]
+
     def _deliver(
         self,
-        batch: tuple[Slot, ...],
-        position: int,
-        sounds: Sounds,
+        take: Take,
         applied: AppliedLoras,
         sampling: Sampling,
         subtype: str,
         beginning: Beginning | None,
         send: Send,
-    ) -> str | None:
-        """Finish and send one sound; or name its defect and send nothing."""
-        slot, profile = batch[position], self._model.card.profile
+    ) -> None:
+        """Finish and send one sound."""
+        slot, profile = take.slot, self._model.card.profile
         assert slot.index is not None
-        waveform = sounds.waveforms[position]
-        defect = find_defect(waveform, profile.sample_rate)
-        if defect is not None:
-            return defect
-        finished = finish(waveform, profile.sample_rate, slot.finish)
-        nearest = applied.nearest(waveform, profile)
+        finished = finish(take.waveform, profile.sample_rate, slot.finish)
+        nearest = applied.nearest(take.waveform, profile)
         request = slot.request
         recipe = Recipe(
             prompt=request.prompt,
-            caption=sounds.captions[position],
+            caption=take.sounds.captions[take.position],
             negative=request.negative,
             seed=slot.seed,
             steps=sampling.steps,
@@ -243,7 +259,7 @@ class JobRenderer:
             model=self._model.card.name,
             model_hash=self._model.hash,
             profile=profile,
-            batch=Batch(seeds=tuple(s.seed for s in batch), index=position),
+            batch=Batch(seeds=tuple(s.seed for s in take.batch), index=take.position),
             finish=slot.finish,
             subtype=subtype,
             software=f"oneshot-server {__version__}",
@@ -265,4 +281,3 @@ class JobRenderer:
                 f"{nearest.distance_db:g} dB from it"
             )
             send(RenderNotice(job=slot.job, code=NoticeCode.NEAR_COPY, text=text))
-        return None

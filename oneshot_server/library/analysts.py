@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 import structlog
 
+from oneshot_server.errors import ShutdownError
 from oneshot_server.library.analyst import read_frame, write_frame
 from oneshot_server.library.sound_contents import Contents, stamp_of
 
@@ -38,25 +39,30 @@ class Analysts:
         self._stopped = False
 
     def read(self, paths: Sequence[str]) -> list[Contents | None]:
-        """Read files; ``None`` for each that is gone. A file that kills its reader is trouble."""
+        """Read files; ``None`` for each that is gone. A file that kills its reader is trouble.
+
+        Raises:
+            ShutdownError: ``stop`` was called.
+        """
         shares = min(self._most, -(-len(paths) // FEW))
         self._start(shares)
         processes = self._running[:shares]
         asked = [paths[number::shares] for number in range(shares)]
         for process, share in zip(processes, asked, strict=False):
             _ask(process, share)
+        # Every answer is taken before anything else is asked: each belongs to what was asked last.
+        answers = [_answer(process) for process in processes]
+        answers += [None] * (shares - len(processes))
         found: list[Contents | None] = [None] * len(paths)
-        for number, share in enumerate(asked):
-            answers = _answer(processes[number]) if number < len(processes) else None
-            if answers is None:
-                answers = self._one_by_one(share)
-            found[number::shares] = answers
+        for number, (share, answer) in enumerate(zip(asked, answers, strict=True)):
+            found[number::shares] = self._one_by_one(share) if answer is None else answer
         return found
 
     def rest(self) -> None:
-        """End all processes but one: there is little to do for now."""
+        """Keep one process, ready for the next sound: there is little to do for now."""
         while len(self._running) > 1:
             _end(self._running.pop())
+        self._start(1)
 
     def stop(self) -> None:
         """End all processes, also one that is reading for another thread; for good."""
@@ -87,11 +93,11 @@ class Analysts:
         found: list[Contents | None] = []
         for path in paths:
             self._start(1)
-            if not self._running:
-                return [*found, *[None] * (len(paths) - len(found))]
+            if self._stopped:
+                raise ShutdownError("the library is being closed")
             _ask(self._running[0], [path])
             answers = _answer(self._running[0])
-            if answers is None and not self._stopped:
+            if answers is None:
                 log.warning("a file kills its reader", path=path)
             found.append(answers[0] if answers else self._deadly(path))
         return found

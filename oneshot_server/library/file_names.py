@@ -1,10 +1,13 @@
 """File names made from what a producer types."""
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from itertools import count
 from typing import Final
 
+from oneshot_server.domain.kinds import text_to_kind, without_kind
+from oneshot_server.domain.sound_name import FIELD
 from oneshot_server.errors import ForbiddenError
 
 LONGEST_CHARACTERS: Final = 40
@@ -12,6 +15,9 @@ LONGEST_BYTES: Final = 120  # of UTF-8; a whole name must stay under 255, and un
 NAMELESS: Final = "sound"
 # Separators and what Windows gives a meaning, so that a folder can move between machines.
 FORBIDDEN: Final = frozenset('/\\:*?"<>|')
+_NOTE: Final = re.compile(r"(?<![^\W_])[a-g][#b]?-?\d(?![^\W_])", re.IGNORECASE | re.ASCII)
+_EMPTY: Final = re.compile(r"\(\s*\)|\[\s*\]")
+SEPARATORS: Final = "_-. "
 
 
 def prompt_to_words(prompt: str) -> str:
@@ -27,6 +33,35 @@ def prompt_to_words(prompt: str) -> str:
             characters.append("_")
     words = "".join(characters[:LONGEST_CHARACTERS])
     return words.encode()[:LONGEST_BYTES].decode(errors="ignore").strip("_") or NAMELESS
+
+
+def prompt_to_name(template: str, prompt: str, seed: int) -> str:
+    """The name of a sound, without its suffix.
+
+    Args:
+        template: text with ``{class}``, ``{words}``, ``{key}`` and ``{seed}``. What the prompt does
+            not say is left out with the separator before it; what stands in a field of its own is
+            not among the words.
+        prompt: free text.
+        seed: of the sound.
+    """
+    fields = set(FIELD.findall(template))
+    note = _NOTE.search(prompt) if "key" in fields else None
+    rest = f"{prompt[: note.start()]} {prompt[note.end() :]}" if note else prompt
+    kind = text_to_kind(rest) if "class" in fields else ""
+    words = without_kind(rest) if kind else rest
+    said = {
+        "class": kind,
+        "words": prompt_to_words(words) if prompt_to_words(words) != NAMELESS or not kind else "",
+        "key": note[0].capitalize() if note else "",
+        "seed": str(seed),
+    }
+    name = ""
+    for place, part in enumerate(FIELD.split(template)):  # what stands between, and fields, in turn
+        is_field = place % 2
+        text = said[part] if is_field else part
+        name = name + text if text or not is_field else name.rstrip(SEPARATORS)
+    return _EMPTY.sub("", name).strip(SEPARATORS) or f"{NAMELESS}_{seed}"
 
 
 def numbered(name: str) -> Iterator[str]:

@@ -8,8 +8,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
+from oneshot_server.domain.sound_name import DEFAULT_TEMPLATE
 from oneshot_server.errors import DiskFullError, ForbiddenError, NotFoundError, OneshotError
-from oneshot_server.library.file_names import check_file_name, numbered, prompt_to_words
+from oneshot_server.library.file_names import check_file_name, numbered, prompt_to_name
 
 PART_PREFIX: Final = ".oneshot-"
 PART_SUFFIX: Final = ".part"
@@ -22,17 +23,19 @@ class SamplesFolder:
 
     Args:
         folder: where; made when it is first needed, if its parent is there.
+        template: what names are made by, see ``file_names.prompt_to_name``.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, template: str = DEFAULT_TEMPLATE) -> None:
         self.folder = folder
+        self._template = template
         self._reserved: set[str] = set()  # case folded, as Windows and macOS compare names
         self._lock = Lock()
 
     def name_for(self, prompt: str, seed: int) -> str:
         """A name that no file has and that was not handed out; keep it with ``publish``."""
         with self._lock:
-            name = self._unused(f"{prompt_to_words(prompt)}_{seed}.wav")
+            name = self._unused(f"{prompt_to_name(self._template, prompt, seed)}.wav")
             self._reserved.add(name.casefold())
         return name
 

@@ -23,7 +23,7 @@ from oneshot_server.library.sound_contents import Contents, Stamp
 
 log = structlog.get_logger(__name__)
 
-VERSION: Final = 1
+VERSION: Final = 2
 LONGEST_TEXT: Final = 2000  # characters of a stranger's recipe that are kept apart
 TAG_END: Final = "\n"
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
@@ -62,6 +62,10 @@ CREATE INDEX by_stars ON sounds (stars, changed_ns) WHERE trouble = '';
 CREATE INDEX by_seconds ON sounds (seconds) WHERE trouble = '';
 CREATE INDEX by_brightness ON sounds (brightness_hz) WHERE trouble = '';
 CREATE INDEX with_tags ON sounds (tags) WHERE tags != '';
+CREATE TABLE parents (
+    child INTEGER NOT NULL, content TEXT NOT NULL, PRIMARY KEY (child, content)
+) WITHOUT ROWID;
+CREATE INDEX by_parent ON parents (content);
 CREATE TABLE recipes (number INTEGER PRIMARY KEY, recipe TEXT NOT NULL);
 CREATE TABLE embeddings (number INTEGER PRIMARY KEY, embedding BLOB NOT NULL);
 CREATE VIRTUAL TABLE words USING fts5 (text, prefix = '2 3');
@@ -91,6 +95,15 @@ class Known:
     stamp: Stamp
 
 
+class _ParentLine(msgspec.Struct, frozen=True):
+    name: str = ""
+    sha256: str = ""
+
+
+class _ReshapeLine(msgspec.Struct, frozen=True):
+    parents: tuple[_ParentLine, ...] = ()
+
+
 class _RecipeLine(msgspec.Struct, frozen=True):
     """What of a recipe has a column of its own."""
 
@@ -98,7 +111,12 @@ class _RecipeLine(msgspec.Struct, frozen=True):
     caption: str = ""
     seed: int | None = None
     model: str = ""
-    parent: str | None = None
+    reshape: _ReshapeLine | None = None
+
+    @property
+    def parents(self) -> tuple[_ParentLine, ...]:
+        """The sounds that it was made from."""
+        return self.reshape.parents if self.reshape else ()
 
 
 class SoundIndex:
@@ -329,6 +347,10 @@ def put(connection: sqlite3.Connection, path: str, contents: Contents, *, plays:
         _forget_details(connection, number)
     if contents.recipe:
         connection.execute("INSERT INTO recipes VALUES (?, ?)", (number, contents.recipe))
+        connection.executemany(
+            "INSERT OR IGNORE INTO parents VALUES (?, ?)",
+            [(number, parent.sha256) for parent in _line(contents).parents if parent.sha256],
+        )
     if contents.embedding:
         connection.execute("INSERT INTO embeddings VALUES (?, ?)", (number, contents.embedding))
     if not contents.trouble:
@@ -380,14 +402,13 @@ def tags_to_text(tags: Sequence[str]) -> str:
 
 def _forget_details(connection: sqlite3.Connection, number: int) -> None:
     connection.execute("DELETE FROM recipes WHERE number = ?", (number,))
+    connection.execute("DELETE FROM parents WHERE child = ?", (number,))
     connection.execute("DELETE FROM embeddings WHERE number = ?", (number,))
     connection.execute("DELETE FROM words WHERE rowid = ?", (number,))
 
 
 def _row(path: str, contents: Contents, plays: int) -> Mapping[str, object]:
-    line = (
-        msgspec.json.decode(contents.recipe, type=_RecipeLine) if contents.recipe else _RecipeLine()
-    )
+    line = _line(contents)
     return {
         "path": path,
         **_stamp(contents.stamp),
@@ -406,8 +427,14 @@ def _row(path: str, contents: Contents, plays: int) -> Mapping[str, object]:
         "caption": line.caption[:LONGEST_TEXT],
         "seed": line.seed,
         "model": line.model[:LONGEST_TEXT],
-        "parent": (line.parent or "")[:LONGEST_TEXT],
+        "parent": ", ".join(parent.name for parent in line.parents)[:LONGEST_TEXT],
     }
+
+
+def _line(contents: Contents) -> _RecipeLine:
+    if not contents.recipe:
+        return _RecipeLine()
+    return msgspec.json.decode(contents.recipe, type=_RecipeLine)
 
 
 def _stamp(stamp: Stamp) -> Mapping[str, int]:

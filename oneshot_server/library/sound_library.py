@@ -1,13 +1,15 @@
 """The samples folder and its index as one thing: ask, mark, bring up to date. Blocks."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from oneshot_server.domain.library import (
     Counts,
+    Family,
     Found,
     LibraryChange,
     Mark,
@@ -23,9 +25,11 @@ from oneshot_server.errors import (
     NotFoundError,
 )
 from oneshot_server.library.analysts import Analysts
+from oneshot_server.library.families import find_family
 from oneshot_server.library.folder_indexer import FolderIndexer, is_inside, is_sound_path
 from oneshot_server.library.marks import mark_foreign, mark_render
 from oneshot_server.library.play_counts import PlayCounts
+from oneshot_server.library.sound_contents import Contents
 from oneshot_server.library.sound_index import (
     SELECT,
     TAG_END,
@@ -35,7 +39,7 @@ from oneshot_server.library.sound_index import (
     tags_to_text,
     write_words,
 )
-from oneshot_server.library.sound_search import search
+from oneshot_server.library.sound_search import MOST_SOUNDS, search
 
 if TYPE_CHECKING:  # numpy takes its time: it is loaded when somebody asks for what is alike
     from oneshot_server.library.embeddings import Embeddings
@@ -45,6 +49,26 @@ MOST_SIMILAR: Final = 1000
 _Result = TypeVar("_Result")
 
 
+class Reader(Protocol):
+    """What reads files; ``library.analysts.Analysts`` is one."""
+
+    def read(self, paths: Sequence[str]) -> Sequence[Contents | None]:
+        """What is in files, by their paths relative to the samples folder; ``None`` for gone."""
+        ...
+
+    def rest(self) -> None:
+        """There is little to do for now."""
+        ...
+
+    def stop(self) -> None:
+        """Read nothing more; also what another thread has asked for."""
+        ...
+
+    def close(self) -> None:
+        """Clear up, when no thread asks any more."""
+        ...
+
+
 class SoundLibrary:
     """Asks of any number of threads, and one change at a time; see ``domain.library.Sounds``.
 
@@ -52,7 +76,7 @@ class SoundLibrary:
         index: path of ``sounds.db``.
         samples: the samples folder.
         database: path of ``library.db``.
-        processes: that read sounds at the same time; by default one for each core.
+        reader: reads files; by default processes, one for each core.
 
     Raises:
         DiskFullError: no space left.
@@ -60,25 +84,25 @@ class SoundLibrary:
     """
 
     def __init__(
-        self, *, index: Path, samples: Path, database: Path, processes: int | None = None
+        self, *, index: Path, samples: Path, database: Path, reader: Reader | None = None
     ) -> None:
         self.samples = samples
         self._index = SoundIndex(index, samples)
         self._plays = PlayCounts(database)
-        self._analysts = Analysts(samples, processes)
-        self._indexer = FolderIndexer(self._index, samples, self._analysts.read, self._plays)
+        self._reader = reader or Analysts(samples)
+        self._indexer = FolderIndexer(self._index, samples, self._reader.read, self._plays)
         self._changing = Lock()
         self._embeddings: Embeddings | None = None
 
     def interrupt(self) -> None:
         """Let a change that is going on in another thread end soon; none begins after it."""
-        self._analysts.stop()
+        self._reader.stop()
 
     def close(self) -> None:
         """End; waits for a change that is going on."""
-        self._analysts.stop()
+        self._reader.stop()
         with self._changing:
-            self._analysts.close()
+            self._reader.close()
             self._index.close()
             self._plays.close()
 
@@ -119,13 +143,25 @@ class SoundLibrary:
                 near.append(Near(sound=self.sound(other), distance_db=distance))
         return near
 
+    def family(self, number: int) -> Family:
+        """See ``domain.library.Sounds``."""
+        numbers, links = find_family(self._rows, self.sound(number).number)
+        sounds = []
+        for one in numbers:
+            with suppress(NotFoundError):  # gone since, or no sound that can be used
+                sounds.append(self.sound(one))
+        known = {sound.number for sound in sounds}
+        kept = tuple(link for link in links if known.issuperset(link))
+        return Family(sounds=tuple(sounds), links=kept)
+
     def places(self) -> Sequence[Place]:
         """See ``domain.library.Sounds``."""
         from oneshot_server.library.embeddings import plane
 
         numbers, matrix = self._asked(lambda: self._vectors().all())
+        kinds = dict(self._rows("SELECT number, kind FROM sounds"))
         return [
-            Place(number=number, x=x, y=y)
+            Place(number=number, x=x, y=y, kind=kinds.get(number, ""))
             for number, (x, y) in zip(numbers.tolist(), plane(matrix).tolist(), strict=True)
         ]
 
@@ -153,6 +189,40 @@ class SoundLibrary:
         )
         return Counts(sounds=usable, unusable=rows - usable)
 
+    def every(self, query: Query) -> Iterator[Sound]:
+        """All sounds that a query asks for, whatever its limit."""
+        offset = 0
+        while page := self.search(replace(query, limit=MOST_SOUNDS, offset=offset)).sounds:
+            yield from page
+            offset += len(page)
+
+    def statistics(self) -> dict[str, Any]:
+        """Numbers for people, as JSON has them: of kinds, stars, tags, troubles."""
+        ((seconds, size, rendered),) = self._rows(
+            "SELECT total(seconds), coalesce(sum(size), 0), coalesce(sum(rendered), 0) "
+            "FROM sounds WHERE trouble = ''"
+        )
+        counts = self.counts()
+        return {
+            "sounds": counts.sounds,
+            "unusable": counts.unusable,
+            "rendered": rendered,
+            "seconds": seconds,
+            "bytes": size,
+            "kinds": self._rows(
+                "SELECT kind, count(*), avg(seconds), avg(brightness_hz) FROM sounds "
+                "WHERE trouble = '' GROUP BY kind ORDER BY count(*) DESC, kind"
+            ),
+            "stars": self._rows(
+                "SELECT stars, count(*) FROM sounds WHERE trouble = '' AND stars > 0 "
+                "GROUP BY stars ORDER BY stars DESC"
+            ),
+            "tags": self.tags(),
+            "troubles": self._rows(
+                "SELECT path, trouble FROM sounds WHERE trouble != '' ORDER BY path LIMIT 1000"
+            ),
+        }
+
     def compare(self) -> tuple[list[str], list[str]]:
         """See ``FolderIndexer.compare``."""
         return self._indexer.compare()
@@ -163,9 +233,9 @@ class SoundLibrary:
             return self._noted(self._indexer.update(paths, gone))
 
     def rest(self) -> None:
-        """Give back the memory that a large change took."""
+        """Give back the memory that a large change took, and be ready for a small one."""
         with self._changing:
-            self._analysts.rest()
+            self._reader.rest()
 
     def generation(self) -> int:
         """A number that changes when the index was lost and begun anew: compare, and update.

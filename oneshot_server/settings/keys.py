@@ -35,12 +35,14 @@ def keys_of(section: type[msgspec.Struct]) -> dict[str, Key]:
     for info in msgspec.structs.fields(section):
         described = inspect.type_info(info.type)
         assert isinstance(described, inspect.Metadata)
+        about = described.extra_json_schema or {}
+        examples = [f", as in {as_toml(example)}" for example in about.get("examples", ())]
         keys[info.name] = Key(
             name=info.name,
             type=info.type,
             default=info.default,
-            help=(described.extra_json_schema or {})["description"],
-            expected=_expected(info.type, described.type),
+            help=about["description"],
+            expected="".join((_expected(info.type, described.type), *examples)),
         )
     return keys
 

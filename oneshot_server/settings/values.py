@@ -6,6 +6,7 @@ from msgspec import Meta, Struct, field
 
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.requests import GenerateRequest
+from oneshot_server.domain.sound_name import DEFAULT_TEMPLATE, TEMPLATE_PATTERN
 
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 """Hosts to listen on that only this machine reaches."""
@@ -56,6 +57,26 @@ class SamplesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     fade_seconds: Annotated[
         float, Meta(ge=0.001, le=0.5, description="length of the fade at the cut, seconds")
     ] = 0.01
+    name: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=100,
+            pattern=TEMPLATE_PATTERN,
+            examples=["{class}_{words}_{key}_{seed}"],
+            description="names of the files, made of {class}, {words}, {key} and {seed}; what a "
+            "prompt does not say is left out",
+        ),
+    ] = DEFAULT_TEMPLATE
+    keep_days: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=100_000,
+            description="renders without stars and tags are moved to trash after so long; "
+            "0 keeps all",
+        ),
+    ] = 0
 
     def finish_options(self, request: GenerateRequest | None = None) -> FinishOptions:
         """These settings for the sounds of a request, or for a sound that none asked for."""

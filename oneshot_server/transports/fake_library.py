@@ -7,6 +7,7 @@ from typing import Any
 
 from oneshot_server.domain.library import (
     Counts,
+    Family,
     Found,
     LibraryChange,
     Mark,
@@ -89,9 +90,13 @@ class FakeSounds:
         others = [one for one in self.known if one.number != number][:count]
         return [Near(sound=one, distance_db=float(place)) for place, one in enumerate(others)]
 
+    def family(self, number: int) -> Family:
+        """See ``domain.library.Sounds``; a sound alone."""
+        return Family(sounds=(self.sound(number),), links=())
+
     def places(self) -> Sequence[Place]:
         """See ``domain.library.Sounds``."""
-        return [Place(number=one.number, x=0.0, y=0.0) for one in self.known]
+        return [Place(number=one.number, x=0.0, y=0.0, kind=one.kind) for one in self.known]
 
     def kinds(self) -> dict[str, int]:
         """See ``domain.library.Sounds``."""

@@ -13,6 +13,7 @@ from oneshot_server.domain.library import (
     LONGEST_TAG,
     MOST_STARS,
     MOST_TAGS,
+    Family,
     Found,
     Library,
     Near,
@@ -75,15 +76,6 @@ class SoundMap(Struct, frozen=True, kw_only=True):
     ]
 
 
-class Family(Struct, frozen=True, kw_only=True):
-    """A sound, where it comes from, and what came of it."""
-
-    sounds: tuple[Sound, ...]
-    links: Annotated[
-        tuple[tuple[int, int], ...], Meta(description="numbers of a parent and of its child")
-    ]
-
-
 class Sounds:
     """The operations on sounds.
 
@@ -121,6 +113,7 @@ class Sounds:
         )
         for path, about, handle, more in (
             ("", "a sound", self._sound, {"answer": Sound}),
+            ("/family", "its ancestors and descendants", self._family, {"answer": Family}),
             ("/recipe", "how it was made, empty if it was not", self._recipe, {}),
             (
                 "/similar",
@@ -181,7 +174,7 @@ class Sounds:
         kinds: dict[str, int] = {}
         rows = []
         for place in self._library.sounds.places():
-            kind = kinds.setdefault(getattr(place, "kind", ""), len(kinds))
+            kind = kinds.setdefault(place.kind, len(kinds))
             rows.append((place.number, round(place.x, 4), round(place.y, 4), kind))
         return SoundMap(kinds=tuple(kinds), places=tuple(rows))
 
@@ -191,6 +184,10 @@ class Sounds:
     async def _recipe(self, request: Request) -> Response:
         recipe = self._library.sounds.recipe(path_number(request, NUMBER)) or "{}"
         return Response(recipe, media_type="application/json")
+
+    async def _family(self, request: Request) -> Response:
+        number = path_number(request, NUMBER)
+        return json_response(await asyncio.to_thread(self._library.sounds.family, number))
 
     async def _similar(self, request: Request) -> Response:
         count = int(query_values(request, (COUNT,)).get("count", 100))

@@ -7,6 +7,7 @@ import pytest
 
 from oneshot_server.domain.core import ReserveStatus
 from oneshot_server.domain.events import Accepted, Cancelled, EngineState, JobId, Notice
+from oneshot_server.domain.library import LibraryChange
 from oneshot_server.domain.lora_card import LoraCard, TrainingFigures
 from oneshot_server.domain.requests import Batch, GenerateRequest, LoraWeight
 from oneshot_server.domain.reshape import Morph, Parent, Vary
@@ -15,7 +16,7 @@ from oneshot_server.jobs import core as module
 from oneshot_server.jobs.blend import Blend
 from oneshot_server.jobs.core import OneshotCore
 from oneshot_server.jobs.event_bus import EventBus
-from oneshot_server.jobs.journal import Journal
+from oneshot_server.jobs.journal import Journal, JournalledSound
 from oneshot_server.jobs.kit_desk import KitDesk
 from oneshot_server.jobs.pad_bank import PadBank
 from oneshot_server.jobs.queue import JobQueue
@@ -25,7 +26,7 @@ from oneshot_server.library.parent_files import SoundFolders
 from oneshot_server.library.wav_encoding import encode_wav
 from oneshot_server.library.wav_metadata import embed
 from oneshot_server.starter.train import PROFILE
-from oneshot_server.transports.fake_library import FakeLibrary
+from oneshot_server.transports.fake_library import FakeLibrary, sound
 from tests.unit.cli.test_render_command import RECIPE as OTHER_MODELS
 from tests.unit.jobs.fakes import FakePublisher, FakeRenderer
 
@@ -188,6 +189,24 @@ def test_a_blend_outlives_a_change_of_the_model_and_is_told_to_be_left_out(core)
     assert notice.text == (
         "mine left out of the standing blend: trained on another model than other"
     )
+
+
+def test_recent_sounds_have_the_names_that_they_have_now(core, tmp_path):
+    for number in (1, 2, 3):  # the third was published a moment ago, and nobody has seen it yet
+        path = tmp_path / f"kick_{number}.wav"
+        path.touch()
+        job = JobId(str(number))
+        heard = JournalledSound(index=0, path=str(path), seed=number, seconds=0.5)
+        core._journal.hit(job, kick(), heard)
+    (tmp_path / "kick_1.wav").rename(tmp_path / "mine.wav")
+    moved, known = sound(1, "mine.wav"), sound(2)
+    core.library.change(LibraryChange(now=(known, moved)))
+    assert [item.name for item in core.list_items("recent")] == [
+        "kick_3.wav",
+        "kick_2.wav",
+        "mine.wav",
+    ]
+    assert core.list_items("recent")[2].detail == str(tmp_path / "mine.wav")
 
 
 def test_an_unknown_list_is_answered_with_the_known_ones(core):

@@ -9,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oneshot_server.errors import ForbiddenError
-from oneshot_server.library.file_names import check_file_name, numbered, prompt_to_words
+from oneshot_server.library.file_names import (
+    check_file_name,
+    numbered,
+    prompt_to_name,
+    prompt_to_words,
+)
 
 
 @pytest.mark.parametrize(
@@ -69,3 +74,33 @@ def test_taken_names_are_counted_on_from_two() -> None:
 def test_a_name_that_is_a_path_or_hidden_is_forbidden(name: str) -> None:
     with pytest.raises(ForbiddenError, match="expected one like"):
         check_file_name(name)
+
+
+@pytest.mark.parametrize(
+    ("template", "prompt", "name"),
+    [
+        ("{words}_{seed}", "long fm bass f#1", "long_fm_bass_f_1_7"),
+        ("{class}_{words}_{key}_{seed}", "punchy kick", "kick_punchy_7"),
+        ("{class}_{words}_{key}_{seed}", "kick", "kick_7"),
+        ("{class}_{words}_{key}_{seed}", "long pluck f#1", "pluck_long_F#1_7"),
+        ("{class}_{words}_{key}_{seed}", "Bb1 dark closed hi-hat", "closed_hat_dark_Bb1_7"),
+        ("{class}_{words}_{key}_{seed}", "weird thing", "weird_thing_7"),
+        ("{class}_{words}_{key}_{seed}", "!!!", "sound_7"),
+        ("{class} - {words} ({key})", "dark kick c2", "kick - dark (C2)"),
+        ("{class} - {words} ({key})", "dark kick", "kick - dark"),
+        ("{key}", "dark kick", "sound_7"),
+        ("my kit {seed}", "kick", "my kit 7"),
+    ],
+)
+def test_a_template_names_a_sound_by_what_its_prompt_says(template, prompt, name):
+    assert prompt_to_name(template, prompt, 7) == name
+
+
+@given(
+    prompt=st.text(max_size=600),
+    template=st.sampled_from(
+        ["{words}_{seed}", "{class}_{words}_{key}_{seed}", "{key}", "{class}"]
+    ),
+)
+def test_every_name_by_a_template_is_one(prompt, template):
+    check_file_name(f"{prompt_to_name(template, prompt, 2**31 - 1)}.wav")

@@ -16,6 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from oneshot_server.domain.finish_options import FinishOptions
+from oneshot_server.domain.library import Mark
 from oneshot_server.domain.mel_profile import MelProfile
 from oneshot_server.domain.recipe import Recipe
 from oneshot_server.domain.requests import Batch, LoraWeight
@@ -23,7 +24,13 @@ from oneshot_server.domain.reshape import Morph, Parent
 from oneshot_server.errors import MetadataError
 from oneshot_server.library.riff import assemble, walk
 from oneshot_server.library.wav_encoding import encode_wav
-from oneshot_server.library.wav_metadata import embed, extract, read_recipe
+from oneshot_server.library.wav_metadata import (
+    embed,
+    extract,
+    mark_wav,
+    read_mark,
+    read_recipe,
+)
 
 RECIPE = Recipe(
     prompt="punchy kick",
@@ -295,3 +302,46 @@ def test_parents_come_back_and_a_sound_without_a_prompt_is_titled_by_its_caption
 def test_what_no_sound_was_ever_made_from_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(MetadataError, match="cannot be read"):
         extract(with_recipe(changed(**changes)))
+
+
+MARK = Mark(stars=4, tags=("dusty", "für mich"))
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+def test_a_mark_comes_back_and_comes_off_to_the_byte(subtype: str) -> None:
+    wav = embed(encode_wav(sine(), 44100, subtype), RECIPE)
+    marked = mark_wav(wav, MARK)
+    assert read_mark(io.BytesIO(marked)) == MARK
+    assert read_mark(io.BytesIO(wav)) == Mark()
+    assert extract(marked) == RECIPE
+    np.testing.assert_array_equal(
+        soundfile.read(io.BytesIO(marked))[0], soundfile.read(io.BytesIO(wav))[0]
+    )
+    again = mark_wav(marked, Mark(stars=1))
+    assert read_mark(io.BytesIO(again)) == Mark(stars=1)
+    assert mark_wav(again, Mark()) == wav
+
+
+def test_a_mark_is_where_other_programs_look_for_it() -> None:
+    marked = mark_wav(embed(encode_wav(sine(), 44100, "PCM_24"), RECIPE), MARK)
+    assert b"IRTD\x02\x00\x00\x004\x00" in marked
+    assert b"IKEY" in marked
+    assert "dusty; für mich".encode() in marked
+    with soundfile.SoundFile(io.BytesIO(marked)) as sound:
+        assert sound.title == RECIPE.prompt
+
+
+@given(st.binary(max_size=200))
+@example(b"INFOIRTD\xff\xff\xff\xff5")
+@example(b"INFOIRTD\x01\x00\x00\x009\x00IKEY\x05\x00\x00\x00a;\n;b")
+def test_whatever_stands_in_a_list_is_a_mark_or_none(content: bytes) -> None:
+    wav = assemble([(b"fmt ", b"\0" * 16), (b"data", b"\0\0"), (b"LIST", content)])
+    mark = read_mark(io.BytesIO(wav))
+    assert 0 <= mark.stars <= 5
+    assert read_mark(io.BytesIO(mark_wav(wav, MARK))) == MARK
+
+
+def test_tags_that_do_not_fit_are_refused() -> None:
+    wav = embed(encode_wav(sine(), 44100, "PCM_24"), RECIPE)
+    with pytest.raises(MetadataError, match="1000 bytes"):
+        mark_wav(wav, Mark(tags=tuple(f"{number}{'x' * 36}" for number in range(30))))

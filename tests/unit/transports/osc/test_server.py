@@ -11,7 +11,9 @@ from oneshot_server.domain.events import (
     SamplePublished,
     TrainingProgress,
 )
+from oneshot_server.domain.library import LibraryChange
 from oneshot_server.errors import AlreadyRunningError
+from oneshot_server.transports.fake_library import sound
 from oneshot_server.transports.osc.encode import message
 from oneshot_server.transports.osc.fake_core import FakeCore
 from oneshot_server.transports.osc.fake_midi import FakeMidi
@@ -50,6 +52,20 @@ def test_ping_status_and_list_are_answered_to_the_sender():
         assert await peer.receive() == ("/oneshot/item", "c", "models", "models one", "1")
         assert await peer.receive() == ("/oneshot/item", "c", "models", "models two", "2")
         assert await peer.receive() == ("/oneshot/ok", "c")
+
+    run(body)
+
+
+def test_a_star_is_kept_and_what_cannot_be_is_said():
+    async def body(core, _server, peer, _clock):
+        core.library.change(LibraryChange(now=(sound(1),)))
+        peer.send("/oneshot/star", "a", "kick_1.wav", 4)
+        assert await peer.receive() == ("/oneshot/ok", "a")
+        assert core.library.sounds.sound(1).stars == 4
+        peer.send("/oneshot/star", "b", "no.wav", 4)
+        assert (await peer.receive())[:3] == ("/oneshot/error", "b", "not_found")
+        peer.send("/oneshot/star", "c", "kick_1.wav", 6)
+        assert (await peer.receive())[:3] == ("/oneshot/error", "c", "bad_arguments")
 
     run(body)
 

@@ -1,0 +1,347 @@
+"""A library of 100,000 sounds: ``python -m benchmarks.library``.
+
+Writes small WAVs (half of them renders, with a recipe) below ``--work``, deleted at the end, and
+runs the daemon on them with an engine that renders nothing. Prints: files a second of the first
+scan and where its time goes; seconds of a rescan of the unchanged folder; milliseconds of searches
+and of "more like this"; how long a copied file takes until it is told; the daemon's memory. Then
+kills the daemon in the middle of 1,000 renames, and deletes the index in the middle of a scan, and
+compares index and folder afterwards: every path, and every star.
+"""
+
+import argparse
+import asyncio
+import json
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from benchmarks.live import free_port
+from oneshot_server.app import running_daemon
+from oneshot_server.domain.library import LibraryChange, Query
+from oneshot_server.library.folder_indexer import walk
+from oneshot_server.library.home import Home
+from oneshot_server.library.wav_encoding import encode_wav
+from oneshot_server.library.wav_metadata import embed
+from oneshot_server.settings import OscSettings, PadsSettings, SamplesSettings, Settings
+from tests.unit.library.test_wav_metadata import RECIPE
+
+FOLDERS = 100
+ADJECTIVES = [
+    "dark",
+    "bright",
+    "short",
+    "long",
+    "punchy",
+    "dusty",
+    "metallic",
+    "soft",
+    "hard",
+    "deep",
+]
+KINDS = [
+    "kick",
+    "snare",
+    "clap",
+    "rim",
+    "closed_hat",
+    "open_hat",
+    "tom",
+    "cowbell",
+    "crash",
+    "ride",
+    "shaker",
+    "conga",
+]
+STARRED = 20
+SEARCHES = 300
+
+
+def write_sounds(folder: Path, count: int) -> None:
+    """Files of 0.1 to 0.3 s; every other one says how it was made."""
+    random_numbers = np.random.default_rng(0)
+    rate = 44_100
+    decays = np.exp(-np.arange(int(0.3 * rate)) / 2000)
+    waves = [
+        np.sin(2 * np.pi * hertz * np.arange(int(0.3 * rate)) / rate)
+        for hertz in np.geomspace(40, 8000, 60)
+    ]
+    for number in range(count):
+        where = folder / f"{number % FOLDERS:02}"
+        where.mkdir(parents=True, exist_ok=True)
+        samples = random_numbers.integers(rate // 10, 3 * rate // 10)
+        noise = random_numbers.uniform(-1, 1, samples) * random_numbers.uniform(0, 0.5)
+        wave = 0.6 * (waves[number % len(waves)][:samples] + noise) * decays[:samples]
+        wav = encode_wav(wave, rate, "PCM_16")
+        kind, word = KINDS[number % len(KINDS)], ADJECTIVES[number // 7 % len(ADJECTIVES)]
+        if number % 2:
+            prompt = f"{word} {kind.replace('_', ' ')}"
+            recipe = replace(RECIPE, prompt=prompt, caption=f"{kind} {word}", seed=number)
+            wav = embed(wav, recipe)
+        (where / f"{word}_{kind}_{number}.wav").write_bytes(wav)
+
+
+async def serve(home: Path, samples: Path, port: int) -> None:
+    """A daemon that answers this benchmark's questions, a line of JSON each."""
+    settings = Settings(
+        osc=OscSettings(port=port),
+        pads=PadsSettings(kit="", reserve=0),
+        samples=SamplesSettings(folder=str(samples)),
+    )
+    fake = [sys.executable, "-m", "oneshot_server.engine.fake"]
+    async with running_daemon(settings, Home(home), command=fake) as daemon:
+        library = daemon.core.library
+        told: asyncio.Queue[LibraryChange] = asyncio.Queue()
+        library.subscribe(told.put_nowait)
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            what, *arguments = json.loads(line)
+            answer: object = None
+            if what == "state":
+                answer = [library.sounds.counts().sounds, library.waiting]
+            elif what == "search":
+                began = time.perf_counter()
+                found = await asyncio.to_thread(library.sounds.search, Query(**arguments[0]))
+                answer = [1000 * (time.perf_counter() - began), found.total]
+            elif what == "similar":
+                began = time.perf_counter()
+                near = await asyncio.to_thread(library.sounds.similar, arguments[0], 50)
+                answer = [1000 * (time.perf_counter() - began), len(near)]
+            elif what == "map":
+                began = time.perf_counter()
+                places = await asyncio.to_thread(library.sounds.places)
+                answer = [1000 * (time.perf_counter() - began), len(places)]
+            elif what == "copy":
+                while not told.empty():
+                    told.get_nowait()
+                began = time.perf_counter()
+                await asyncio.to_thread(shutil.copyfile, arguments[0], arguments[1])
+                name = Path(arguments[1]).name
+                while not any(Path(s.path).name == name for s in (await told.get()).now):
+                    pass
+                answer = 1000 * (time.perf_counter() - began)
+            elif what == "star":
+                answer = (await library.mark(arguments[0], stars=arguments[1])).stars
+            elif what == "stars":
+                answer = {s.path: s.stars for s in library.sounds.search(Query(stars=1)).sounds}
+            elif what == "paths":
+                answer = sorted(s.path for s in library.sounds.every(Query(limit=1000)))  # type: ignore[attr-defined]
+            print(json.dumps(answer), flush=True)
+
+
+class Daemon:
+    """The process of ``serve``."""
+
+    def __init__(self, home: Path, samples: Path) -> None:
+        command = [sys.executable, "-m", "benchmarks.library", "--serve", str(home), str(samples)]
+        self.started = time.perf_counter()
+        self.process = subprocess.Popen(
+            [*command, str(free_port())], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def ask(self, *question: object) -> Any:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(question) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def until(self, condition: Callable[[int, int], bool]) -> None:
+        while not condition(*self.ask("state")):
+            time.sleep(0.1)
+
+    def settle(self, sounds: int) -> None:
+        """Wait until it knows so many sounds, and has nothing more to look at for a while."""
+        self.until(lambda known, waiting: known == sounds and not waiting)
+        time.sleep(1.0)
+        self.until(lambda known, waiting: known == sounds and not waiting)
+
+
+@contextmanager
+def daemon(home: Path, samples: Path) -> Iterator[Daemon]:
+    running = Daemon(home, samples)
+    try:
+        yield running
+    finally:
+        assert running.process.stdin is not None
+        running.process.stdin.close()
+        running.process.wait(60)
+
+
+def row(label: str, value: float, unit: str) -> None:
+    print(f"{label:58}{value:10.1f} {unit}", flush=True)
+
+
+def percentiles(label: str, milliseconds: list[float]) -> None:
+    middle, worst = statistics.median(milliseconds), statistics.quantiles(milliseconds, n=20)[-1]
+    row(f"{label}, median", middle, "ms")
+    row(f"{label}, p95", worst, "ms")
+
+
+def first_scan(home: Path, samples: Path, count: int) -> None:
+    with daemon(home, samples) as running:
+        process = psutil.Process(running.process.pid)
+        running.until(lambda known, _: known > 0)
+        began, known = time.perf_counter(), running.ask("state")[0]
+        readers = [p for p in process.children() if "analyst" in " ".join(p.cmdline())]
+        own = sum(process.cpu_times()[:2])
+        theirs = sum(sum(reader.cpu_times()[:2]) for reader in readers)
+        running.until(lambda known, _: known >= 0.95 * count)
+        spent, done = time.perf_counter() - began, running.ask("state")[0] - known
+        theirs = sum(sum(reader.cpu_times()[:2]) for reader in readers) - theirs
+        own = sum(process.cpu_times()[:2]) - own
+        row("first scan", done / spent, "files/s")
+        row(
+            "its readers' time on the cores (decode, hash, describe)",
+            1000 * theirs / done,
+            "ms/file",
+        )
+        row("its daemon's time on the cores (database)", 1000 * own / done, "ms/file")
+        running.settle(count)
+        row("memory of the daemon after it", process.memory_info().rss / 1e6, "MB")
+
+
+def questions(home: Path, samples: Path, count: int) -> None:
+    choose = random.Random(0)
+    with daemon(home, samples) as running:
+        running.settle(count)
+        process = psutil.Process(running.process.pid)
+        row("memory of the daemon after a start", process.memory_info().rss / 1e6, "MB")
+        kinds: dict[str, Callable[[], dict[str, object]]] = {
+            "one word": lambda: {"text": choose.choice(ADJECTIVES)},
+            "two words, the second begun": lambda: {
+                "text": f"{choose.choice(ADJECTIVES)} {choose.choice(KINDS)[:3]}"
+            },
+            "a kind, the brightest": lambda: {"kind": choose.choice(KINDS), "sort": "brightest"},
+            "everything, the newest": lambda: {"offset": choose.randrange(1000)},
+            "words and lengths, by name": lambda: {
+                "text": choose.choice(KINDS).replace("_", " "),
+                "longest": choose.uniform(0.1, 0.3),
+                "sort": "name",
+            },
+        }
+        every = []
+        for label, make in kinds.items():
+            spent = [running.ask("search", make())[0] for _ in range(SEARCHES // len(kinds))]
+            percentiles(f"search: {label}", spent)
+            every += spent
+        percentiles("search: all of these", every)
+        row("more like this, the first time", running.ask("similar", 1)[0], "ms")
+        numbers = [choose.randrange(1, count) for _ in range(60)]
+        percentiles("more like this", [running.ask("similar", number)[0] for number in numbers])
+        row("the map of all", running.ask("map")[0], "ms")
+        source = next(samples.glob("*/*.wav"))
+        copies = [
+            running.ask("copy", str(source), str(samples / f"copy_{number}.wav"))
+            for number in range(40)
+        ]
+        percentiles("a copied file until it is told", copies)
+        row("memory of the daemon after all this", process.memory_info().rss / 1e6, "MB")
+    for number in range(40):
+        (samples / f"copy_{number}.wav").unlink()
+
+
+def rescan(home: Path, samples: Path, count: int) -> None:
+    with daemon(home, samples) as running:
+        running.settle(count)
+    lines = (home / "logs" / "oneshot.log").read_text(encoding="utf-8").splitlines()
+    compared = [json.loads(line) for line in lines if "samples folder compared" in line]
+    assert (compared[-1]["changed"], compared[-1]["gone"]) == (0, 0), compared[-1]
+    row("rescan of the unchanged folder", compared[-1]["seconds"], "s")
+
+
+def killed_in_renames(home: Path, samples: Path, count: int) -> None:
+    files = sorted(samples.glob("*/*.wav"))
+    victims = random.Random(1).sample(files, min(1000, len(files) // 2))
+    starred = victims[:STARRED]
+    with daemon(home, samples) as running:
+        running.settle(count)
+        for number, file in enumerate(starred):
+            running.ask("star", str(file), 1 + number % 5)
+
+        def rename() -> None:
+            for number, file in enumerate(victims):
+                file.rename(samples / f"{number % FOLDERS:02}" / f"renamed_{number}.wav")
+                time.sleep(0.001)
+
+        renames = threading.Thread(target=rename)
+        renames.start()
+        time.sleep(0.5)
+        running.process.kill()
+        running.process.wait()
+        renames.join()
+    with daemon(home, samples) as running:
+        running.settle(count)
+        check(running, samples)
+        stars = running.ask("stars")
+        wanted = {
+            f"{number % FOLDERS:02}/renamed_{number}.wav": 1 + number % 5
+            for number in range(len(starred))
+        }
+        assert stars == wanted, (stars, wanted)
+    print("killed in the middle of 1,000 renames: index and folder are equal, stars are kept")
+
+
+def deleted_in_scan(home: Path, samples: Path, count: int) -> None:
+    for file in home.glob("sounds.db*"):
+        file.unlink()
+    with daemon(home, samples) as running:
+        running.until(lambda known, _: known > count // 4)
+        for file in home.glob("sounds.db*"):
+            file.unlink(missing_ok=True)
+        began = time.perf_counter()
+        running.settle(count)
+        check(running, samples)
+        assert len(running.ask("stars")) == STARRED
+    print(
+        "index deleted in the middle of a scan: index and folder are equal "
+        f"{time.perf_counter() - began:.0f} s later, stars are there"
+    )
+
+
+def check(running: Daemon, samples: Path) -> None:
+    there = sorted(path for path, _ in walk(samples))
+    assert running.ask("paths") == there, "index and folder differ"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=int, default=100_000)
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()))
+    parser.add_argument("--only", choices=["speed", "safety"])
+    parser.add_argument("--serve", nargs=3, metavar=("HOME", "SAMPLES", "PORT"))
+    arguments = parser.parse_args()
+    if arguments.serve:
+        home, samples, port = arguments.serve
+        asyncio.run(serve(Path(home), Path(samples), int(port)))
+        return
+    work = Path(tempfile.mkdtemp(prefix="oneshot-library-", dir=arguments.work))
+    try:
+        samples, home, count = work / "samples", work / "home", arguments.files
+        write_sounds(samples, count)
+        size = sum(file.stat().st_size for file in samples.rglob("*.wav"))
+        print(f"{count} files, {size / 1e6:.0f} MB, {psutil.cpu_count()} cores", flush=True)
+        first_scan(home, samples, count)
+        if arguments.only != "safety":
+            rescan(home, samples, count)
+            questions(home, samples, count)
+        if arguments.only != "speed":
+            killed_in_renames(home, samples, count)
+            deleted_in_scan(home, samples, count)
+    finally:
+        shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    main()

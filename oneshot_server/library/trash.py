@@ -1,0 +1,109 @@
+"""Renders that nobody wants, moved out of the way. Nothing is deleted, and nothing that is wanted.
+
+Only files with a recipe inside are moved, without a star and without a tag; both are read from the
+file itself, for the index may be behind.
+"""
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from oneshot_server.domain.library import Mark, Query, Sound
+from oneshot_server.errors import MetadataError, NotFoundError
+from oneshot_server.library.file_names import numbered
+from oneshot_server.library.samples_folder import PART_PREFIX, PART_SUFFIX, explained
+from oneshot_server.library.sound_library import SoundLibrary
+from oneshot_server.library.wav_metadata import read_mark, recipe_in
+
+PAGE: Final = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moved:
+    """A render, and where it is now."""
+
+    sound: Sound
+    path: Path
+
+
+def unwanted(library: SoundLibrary, *, before: float) -> Iterator[Sound]:
+    """Renders without stars and tags, the oldest first.
+
+    Args:
+        library: is asked.
+        before: only what was written before, seconds since 1970.
+    """
+    offset = 0
+    while True:
+        query = Query(rendered=True, sort="oldest", limit=PAGE, offset=offset)
+        page = library.search(query).sounds
+        for sound in page:
+            if sound.changed >= before:
+                return
+            if not sound.stars and not sound.tags:
+                yield sound
+        if len(page) < PAGE:
+            return
+        offset += PAGE
+
+
+def move_to_trash(sound: Sound, library: SoundLibrary, trash: Path) -> Moved | None:
+    """Move a render; its folders come along.
+
+    Args:
+        sound: as ``unwanted`` gave it.
+        library: knows where it is.
+        trash: where to; made if missing.
+
+    Returns:
+        ``None`` if it is gone, wanted after all, or no render.
+
+    Raises:
+        DiskFullError: no space left.
+        ForbiddenError: it cannot be moved.
+    """
+    try:
+        file = library.file(sound.number)
+        with file.open("rb") as stream:
+            recipe_in(stream)
+            if read_mark(stream) != Mark():
+                return None
+        if file.stat().st_size != sound.size:
+            return None
+    except (NotFoundError, MetadataError, OSError):
+        return None
+    try:
+        return Moved(sound=sound, path=_move(file, trash / sound.path))
+    except OSError as error:
+        raise explained(error, trash) from error
+
+
+def _move(file: Path, wanted: Path) -> Path:
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    target = next(
+        path for path in map(wanted.with_name, numbered(wanted.name)) if not os.path.lexists(path)
+    )
+    try:
+        file.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # The samples are on another disk: what is there is let go when it is safe here.
+        part = target.with_name(f"{PART_PREFIX}{secrets.token_hex(8)}{PART_SUFFIX}")
+        try:
+            shutil.copy2(file, part)
+            with part.open("rb+") as copied:
+                os.fsync(copied.fileno())
+            part.rename(target)
+        except BaseException:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
+            raise
+        file.unlink()
+    return target

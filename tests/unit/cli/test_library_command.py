@@ -1,0 +1,111 @@
+"""``oneshot library``: what a producer, and a program, reads."""
+
+import json
+import os
+
+import pytest
+from typer.testing import CliRunner
+
+from oneshot_server.cli import app
+from oneshot_server.library import sound_library
+from tests.unit.library.sounds import InProcess, foreign, render
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.setattr(sound_library, "Analysts", InProcess)
+
+    def run(*arguments, code=0):
+        command = ["library", *map(str, arguments), "--home", str(tmp_path)]
+        result = CliRunner().invoke(app, command)
+        assert result.exit_code == code, result.output
+        return result
+
+    return run
+
+
+@pytest.fixture
+def samples(tmp_path):
+    (tmp_path / "samples").mkdir()
+    for seed, prompt in enumerate(["dark kick", "bright kick", "dark snare"]):
+        file = tmp_path / "samples" / f"{seed}.wav"
+        file.write_bytes(render(seed, prompt))
+        os.utime(file, (1000 + seed, 1000 + seed))
+    return tmp_path / "samples"
+
+
+def lines(result):
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_a_scan_says_what_it_found(run, samples):
+    (samples / "broken.wav").write_bytes(b"RIFF")
+    assert run("scan").stdout.startswith("3 sounds, 1 files that cannot be used; 4 new or changed")
+    (about,) = lines(run("scan", "--json"))
+    assert (about["sounds"], about["changed"], about["gone"]) == (3, 0, 0)
+
+
+def test_a_search_looks_at_the_folder_first_and_shows_what_it_finds(run, samples):
+    shown = run("search", "dark").stdout
+    assert "0.wav" in shown
+    assert "snare" in shown
+    assert "1.wav" not in shown
+    (samples / "0.wav").unlink()
+    assert [line["path"] for line in lines(run("search", "dark", "--json"))] == ["2.wav"]
+    assert "nothing found" in run("search", "violin").stdout
+    assert "3 in all" not in run("search", "--limit", 1).stdout
+    assert "2 in all" in run("search", "--limit", 1).stdout
+    assert "newest" in run("search", "--sort", "best", code=2).stderr
+
+
+def test_stars_are_given_found_and_counted(run, samples):
+    run("star", "1.wav", 4, "--tags", "dusty, intro")
+    (found,) = lines(run("search", "--stars", 3, "--json"))
+    assert (found["path"], found["stars"], found["tags"]) == ("1.wav", 4, ["dusty", "intro"])
+    assert "★★★★" in run("search", "--tag", "dusty").stdout
+    (about,) = lines(run("stats", "--json"))
+    assert (about["sounds"], about["rendered"], about["stars"]) == (3, 3, [[4, 1]])
+    shown = run("stats").stdout
+    assert "kick" in shown
+    assert "dusty" in shown
+    assert "is not in" in run("star", "/etc/passwd", 4, code=1).stderr
+
+
+def test_what_is_like_a_sound_comes_with_its_distance(run, samples):
+    first, second = lines(run("search", "--like", "0.wav", "--json"))
+    assert first["distance_db"] <= second["distance_db"]
+    assert "dB away" in run("search", "--like", samples / "0.wav").stdout
+    assert "stands alone" in run("search", "dark", "--like", "0.wav", code=1).stderr
+
+
+def test_gc_is_off_says_what_it_would_do_and_does_it(run, samples, tmp_path):
+    assert "kept for ever" in run("gc", code=1).stderr
+    run("star", "1.wav", 1)
+    assert "2 renders" in run("gc", "--older-than", 1, "--dry-run").stdout
+    assert len(list(samples.glob("*.wav"))) == 3
+    moved = lines(run("gc", "--older-than", 1, "--json"))
+    assert [line["path"] for line in moved] == ["0.wav", "2.wav"]
+    assert [file.name for file in samples.glob("*.wav")] == ["1.wav"]
+    assert sorted(file.name for file in (tmp_path / "trash").iterdir()) == ["0.wav", "2.wav"]
+    assert [line["path"] for line in lines(run("search", "--json"))] == ["1.wav"]
+
+
+def test_gc_goes_by_the_setting(run, samples, tmp_path):
+    (tmp_path / "config.toml").write_text("[samples]\nkeep_days = 1\n", encoding="utf-8")
+    assert "3 renders" in run("gc", "--dry-run").stdout
+
+
+def test_an_export_is_a_folder_with_a_table(run, samples, tmp_path):
+    assert "2 sounds" in run("export", tmp_path / "pack", "kick").stdout
+    names = sorted(file.name for file in (tmp_path / "pack").iterdir())
+    assert names == ["0.wav", "1.wav", "metadata.csv"]
+    assert "not empty" in run("export", tmp_path / "pack", "kick", code=1).stderr
+
+
+def test_a_strangers_file_name_cannot_command_the_terminal(run, samples):
+    (samples / "evil\x1b[31m[bold].wav").write_bytes(foreign(100))
+    (samples / "bad\x1b[0m.wav").write_bytes(b"RIFF")
+    for command in ("search", "stats"):
+        output = run(command).output
+        assert "\x1b" not in output
+    assert "[bold]" in run("search").output
