@@ -39,32 +39,8 @@ from oneshot_server.settings import OscSettings, PadsSettings, SamplesSettings, 
 from tests.unit.library.test_wav_metadata import RECIPE
 
 FOLDERS = 100
-ADJECTIVES = [
-    "dark",
-    "bright",
-    "short",
-    "long",
-    "punchy",
-    "dusty",
-    "metallic",
-    "soft",
-    "hard",
-    "deep",
-]
-KINDS = [
-    "kick",
-    "snare",
-    "clap",
-    "rim",
-    "closed_hat",
-    "open_hat",
-    "tom",
-    "cowbell",
-    "crash",
-    "ride",
-    "shaker",
-    "conga",
-]
+ADJECTIVES = "dark bright short long punchy dusty metallic soft hard deep".split()
+KINDS = "kick snare clap rim closed_hat open_hat tom cowbell crash ride shaker conga".split()
 STARRED = 20
 SEARCHES = 300
 
@@ -202,11 +178,7 @@ def first_scan(home: Path, samples: Path, count: int) -> None:
         theirs = sum(sum(reader.cpu_times()[:2]) for reader in readers) - theirs
         own = sum(process.cpu_times()[:2]) - own
         row("first scan", done / spent, "files/s")
-        row(
-            "its readers' time on the cores (decode, hash, describe)",
-            1000 * theirs / done,
-            "ms/file",
-        )
+        row("its readers' time on the cores (decode, hash, describe)", 1000 * theirs / done, "ms/file")
         row("its daemon's time on the cores (database)", 1000 * own / done, "ms/file")
         running.settle(count)
         row("memory of the daemon after it", process.memory_info().rss / 1e6, "MB")

@@ -5,6 +5,7 @@ import { prepare } from "./audio.js";
 import { on } from "./bus.js";
 import { byId, settled, toast } from "./dom.js";
 import { title, tone } from "./kinds.js";
+import { followGestures } from "./map_gestures.js";
 import { playMorph } from "./morph_path.js";
 import { select, selected } from "./selection.js";
 
@@ -23,7 +24,7 @@ export class SoundMap {
     this.drawn = [];
     this.walking = false;
     new ResizeObserver(() => this.resize()).observe(this.canvas);
-    this.listenToPointer();
+    followGestures(this);
     const stale = settled(RENEW_MS, () => {
       this.fresh = false;
       if (this.shown) this.load();
@@ -183,70 +184,6 @@ export class SoundMap {
     return best;
   }
 
-  listenToPointer() {
-    let down = null;
-    const fingers = new Map();
-    const here = (event) => {
-      const box = this.canvas.getBoundingClientRect();
-      return [event.clientX - box.left, event.clientY - box.top];
-    };
-    this.canvas.addEventListener("pointerdown", (event) => {
-      this.canvas.setPointerCapture(event.pointerId);
-      fingers.set(event.pointerId, here(event));
-      down = { from: here(event), view: { ...this.view }, moved: false, fingers: fingers.size };
-      if (this.walking || event.shiftKey) {
-        down.walk = true;
-        this.drawn = [this.toMap(...down.from)];
-      }
-    });
-    this.canvas.addEventListener("pointermove", (event) => {
-      const at = here(event);
-      if (!down) {
-        this.hover(at);
-        return;
-      }
-      const before = fingers.get(event.pointerId);
-      fingers.set(event.pointerId, at);
-      if (fingers.size === 2 && before) {
-        const [other] = [...fingers.entries()].filter(([id]) => id !== event.pointerId);
-        const grown = Math.hypot(at[0] - other[1][0], at[1] - other[1][1]) /
-          (Math.hypot(before[0] - other[1][0], before[1] - other[1][1]) || 1);
-        this.zoom(other[1], grown);
-        down.moved = true;
-        return;
-      }
-      const [dx, dy] = [at[0] - down.from[0], at[1] - down.from[1]];
-      if (Math.hypot(dx, dy) > 4) down.moved = true;
-      if (down.walk) {
-        this.drawn.push(this.toMap(...at));
-        this.hover(at);
-      } else if (down.moved) {
-        this.view.x = down.view.x - dx / this.canvas.clientWidth / this.view.scale;
-        this.view.y = down.view.y - dy / this.canvas.clientHeight / this.view.scale;
-      }
-      this.draw();
-    });
-    const up = (event) => {
-      fingers.delete(event.pointerId);
-      if (!down || fingers.size) return;
-      const { walk, moved } = down;
-      down = null;
-      if (walk && moved) this.walked();
-      else if (!moved) this.click(here(event));
-    };
-    this.canvas.addEventListener("pointerup", up);
-    this.canvas.addEventListener("pointercancel", up);
-    this.canvas.addEventListener(
-      "wheel",
-      (event) => {
-        event.preventDefault();
-        this.zoom(here(event), Math.exp(-event.deltaY / 400));
-      },
-      { passive: false },
-    );
-    this.canvas.addEventListener("keydown", (event) => this.key(event));
-  }
-
   zoom([px, py], factor) {
     const at = this.toMap(px, py);
     const { view, canvas } = this;
@@ -254,17 +191,6 @@ export class SoundMap {
     view.x = at.x - px / canvas.clientWidth / view.scale;
     view.y = at.y - py / canvas.clientHeight / view.scale;
     this.draw();
-  }
-
-  key(event) {
-    const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-    if (event.key === "+" || event.key === "-") {
-      const { clientWidth, clientHeight } = this.canvas;
-      this.zoom([clientWidth / 2, clientHeight / 2], event.key === "+" ? 1.25 : 0.8);
-    } else if (event.key in steps) {
-      event.preventDefault();
-      this.step(...steps[event.key]);
-    }
   }
 
   /** To the nearest sound in a direction. */

@@ -1,0 +1,79 @@
+// Fingers, wheel and keys on the map.
+
+const STILL = 4; // pixels that a click may wander
+
+/** Let a map be moved, zoomed, clicked and drawn on. */
+export function followGestures(map) {
+  let down = null;
+  const fingers = new Map();
+  const here = (event) => {
+    const box = map.canvas.getBoundingClientRect();
+    return [event.clientX - box.left, event.clientY - box.top];
+  };
+  map.canvas.addEventListener("pointerdown", (event) => {
+    map.canvas.setPointerCapture(event.pointerId);
+    fingers.set(event.pointerId, here(event));
+    down = { from: here(event), view: { ...map.view }, moved: false, fingers: fingers.size };
+    if (map.walking || event.shiftKey) {
+      down.walk = true;
+      map.drawn = [map.toMap(...down.from)];
+    }
+  });
+  map.canvas.addEventListener("pointermove", (event) => {
+    const at = here(event);
+    if (!down) {
+      map.hover(at);
+      return;
+    }
+    const before = fingers.get(event.pointerId);
+    fingers.set(event.pointerId, at);
+    if (fingers.size === 2 && before) {
+      const [other] = [...fingers.entries()].filter(([id]) => id !== event.pointerId);
+      const grown = Math.hypot(at[0] - other[1][0], at[1] - other[1][1]) /
+        (Math.hypot(before[0] - other[1][0], before[1] - other[1][1]) || 1);
+      map.zoom(other[1], grown);
+      down.moved = true;
+      return;
+    }
+    const [dx, dy] = [at[0] - down.from[0], at[1] - down.from[1]];
+    if (Math.hypot(dx, dy) > STILL) down.moved = true;
+    if (down.walk) {
+      map.drawn.push(map.toMap(...at));
+      map.hover(at);
+    } else if (down.moved) {
+      map.view.x = down.view.x - dx / map.canvas.clientWidth / map.view.scale;
+      map.view.y = down.view.y - dy / map.canvas.clientHeight / map.view.scale;
+    }
+    map.draw();
+  });
+  const up = (event) => {
+    fingers.delete(event.pointerId);
+    if (!down || fingers.size) return;
+    const { walk, moved } = down;
+    down = null;
+    if (walk && moved) map.walked();
+    else if (!moved) map.click(here(event));
+  };
+  map.canvas.addEventListener("pointerup", up);
+  map.canvas.addEventListener("pointercancel", up);
+  map.canvas.addEventListener(
+    "wheel",
+    (event) => {
+      event.preventDefault();
+      map.zoom(here(event), Math.exp(-event.deltaY / 400));
+    },
+    { passive: false },
+  );
+  map.canvas.addEventListener("keydown", (event) => key(map, event));
+}
+
+function key(map, event) {
+  const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  if (event.key === "+" || event.key === "-") {
+    const { clientWidth, clientHeight } = map.canvas;
+    map.zoom([clientWidth / 2, clientHeight / 2], event.key === "+" ? 1.25 : 0.8);
+  } else if (event.key in steps) {
+    event.preventDefault();
+    map.step(...steps[event.key]);
+  }
+}
