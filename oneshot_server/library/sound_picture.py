@@ -10,10 +10,9 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 from PIL import Image
 
-from oneshot_server.errors import MetadataError
+from oneshot_server.library.wav_encoding import read_beginning
 
 COLUMNS: Final = 192
 ROWS: Final = 64
@@ -35,13 +34,8 @@ def sound_picture(path: Path) -> bytes:
     Raises:
         MetadataError: the file is no sound that can be read.
     """
-    try:
-        with soundfile.SoundFile(path) as file:
-            rate = file.samplerate
-            waveform = file.read(rate * MOST_SECONDS, dtype="float32", always_2d=True)
-    except (OSError, soundfile.SoundFileError) as error:
-        raise MetadataError(f"{path.name} cannot be read: {error}") from None
-    mono = np.nan_to_num(waveform.mean(axis=1)) if waveform.size else np.zeros(1, np.float32)
+    waveform, rate = read_beginning(path, MOST_SECONDS)
+    mono = waveform.mean(axis=1) if waveform.size else np.zeros(1, np.float32)
     opacity = np.vstack([waveform_rows(mono), spectrogram_rows(mono, rate)])
     stepped = (np.round(opacity * LEVELS) * (255 // LEVELS)).astype(np.uint8)
     image = Image.merge("LA", (Image.new("L", (COLUMNS, 2 * ROWS), 255), Image.fromarray(stepped)))

@@ -1,12 +1,14 @@
 """Samples to the bytes of a WAV file; the same samples always give the same bytes."""
 
 from io import BytesIO
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from oneshot_server.errors import MetadataError
 from oneshot_server.library.riff import assemble, walk
 
 SUBTYPES: Final = ("PCM_16", "PCM_24", "FLOAT")
@@ -39,3 +41,21 @@ def encode_wav(waveform: npt.NDArray[Any], sample_rate: int, subtype: str) -> by
         for chunk in walk(stream)
         if chunk.id != PEAK_CHUNK
     )
+
+
+def read_beginning(path: Path, most_seconds: float) -> tuple[npt.NDArray[np.float32], int]:
+    """The beginning of a sound of any format that libsndfile reads.
+
+    Returns:
+        (samples, channels), and the sample rate, Hz.
+
+    Raises:
+        MetadataError: the file is no sound that can be read.
+    """
+    try:
+        with soundfile.SoundFile(path) as file:
+            frames = int(file.samplerate * most_seconds)
+            waveform = file.read(frames, dtype="float32", always_2d=True)
+    except (OSError, soundfile.SoundFileError) as error:
+        raise MetadataError(f"{path.name} cannot be read: {error}") from None
+    return np.nan_to_num(waveform), file.samplerate

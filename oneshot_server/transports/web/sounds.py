@@ -1,10 +1,10 @@
 """The sounds by HTTP: search, files, pictures, map, family, stars and tags."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Final, get_args
 
-import structlog
 from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -23,6 +23,7 @@ from oneshot_server.domain.library import (
 )
 from oneshot_server.errors import MetadataError, NotFoundError
 from oneshot_server.library.sound_picture import sound_picture
+from oneshot_server.library.wav_encoding import encode_wav, read_beginning
 from oneshot_server.transports.web.answers import json_response
 from oneshot_server.transports.web.specs import (
     Operation,
@@ -32,8 +33,6 @@ from oneshot_server.transports.web.specs import (
     query_values,
     text,
 )
-
-log = structlog.get_logger(__name__)
 
 NUMBER: Final = number("number", "of a sound, as a search says it", low=0, high=2**53)
 QUERY: Final = (
@@ -54,6 +53,7 @@ TAGS: Final = text(
     high=MOST_TAGS * (LONGEST_TAG + 1),
 )
 VERSION: Final = text("v", "anything: another one for another content")
+MOST_SECONDS: Final = 60
 FOR_EVER: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
@@ -85,7 +85,7 @@ class Sounds:
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._drawing = asyncio.Semaphore(1)  # one thread: a render beside it wants the cores
+        self._making = asyncio.Semaphore(1)  # one thread: a render beside it wants the cores
 
     def operations(self) -> Iterator[Operation]:
         """The rows of the table."""
@@ -125,6 +125,12 @@ class Sounds:
                 "/file",
                 "its file",
                 self._file,
+                {"media": "audio/wav", "query": (VERSION,)},
+            ),
+            (
+                "/audio",
+                "its beginning as a WAV, for browsers that cannot read its format",
+                self._audio,
                 {"media": "audio/wav", "query": (VERSION,)},
             ),
             (
@@ -201,16 +207,24 @@ class Sounds:
             path, filename=path.name, content_disposition_type="inline", headers=FOR_EVER
         )
 
+    async def _audio(self, request: Request) -> Response:
+        query_values(request, (VERSION,))
+        path = self._library.sounds.file(path_number(request, NUMBER))
+        wav = await self._made_of(path, _file_to_wav)
+        return Response(wav, media_type="audio/wav", headers=FOR_EVER)
+
     async def _picture(self, request: Request) -> Response:
         query_values(request, (VERSION,))
         path = self._library.sounds.file(path_number(request, NUMBER))
-        async with self._drawing:
-            try:
-                picture = await asyncio.to_thread(sound_picture, path)
-            except MetadataError as error:
-                log.info("a sound has no picture", path=str(path), why=str(error))
-                raise NotFoundError(str(error)) from None
+        picture = await self._made_of(path, sound_picture)
         return Response(picture, media_type="image/png", headers=FOR_EVER)
+
+    async def _made_of(self, path: Path, make: Callable[[Path], bytes]) -> bytes:
+        async with self._making:
+            try:
+                return await asyncio.to_thread(make, path)
+            except MetadataError as error:
+                raise NotFoundError(str(error)) from None
 
     async def _star(self, request: Request) -> Response:
         values = await body_values(request, (STARS,))
@@ -228,3 +242,8 @@ class Sounds:
 
     def _path(self, request: Request) -> str:
         return self._library.sounds.sound(path_number(request, NUMBER)).path
+
+
+def _file_to_wav(path: Path) -> bytes:
+    waveform, rate = read_beginning(path, MOST_SECONDS)
+    return encode_wav(waveform, rate, "PCM_24")

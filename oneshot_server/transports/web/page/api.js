@@ -59,6 +59,11 @@ export async function put(path, file) {
 }
 
 export const fileUrl = (sound) => `/api/sounds/${sound.number}/file?v=${version(sound)}`;
+/** Where a sound can be heard: browsers know no AIFF, and get it as a WAV. */
+export const audioUrl = (sound) =>
+  /\.aif[fc]?$/i.test(sound.path)
+    ? `/api/sounds/${sound.number}/audio?v=${version(sound)}`
+    : fileUrl(sound);
 export const pictureUrl = (sound) => `/api/sounds/${sound.number}/picture?v=${version(sound)}`;
 
 const version = (sound) => sound.content.slice(0, 12);

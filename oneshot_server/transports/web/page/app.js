@@ -18,10 +18,11 @@ import { listenTo, select, selected, setEnd, star } from "./selection.js";
 import { Source } from "./source.js";
 import { startTraining } from "./training.js";
 
+const MOST_KEPT = 300; // sounds of jobs that may yet turn out to be this page's own
 const VIEWS = ["grid", "map", "pads", "train"];
 
 const source = new Source();
-const filters = new Filters(source);
+new Filters(source);
 const grid = new Grid(source);
 const map = new SoundMap();
 let view = "grid";
@@ -82,6 +83,7 @@ startKeys(
     { keys: ["Escape"], help: "silence, and the grid", act: () => { hush(); document.body.classList.remove("detailed"); setView("grid"); } },
   ],
   () => view,
+  (event) => view === "grid" && grid.key(event),
 );
 
 for (const name of VIEWS) byId(`tab-${name}`).addEventListener("click", () => setView(name));
@@ -106,25 +108,34 @@ byId("search").addEventListener("keydown", (event) => {
   if (source.total) grid.choose(0);
 });
 
-// A sound that this page asked for is selected and played when it is there.
-const expected = new Map(); // path to job
-const heardOf = new Set(); // jobs of which one sound was played already
-on("sample", ({ job, path }) => {
-  if (isMine(job) || isOnPath(job)) expected.set(path, job);
-});
+// The first sound of a job that this page began is selected and played when the library has it. It
+// may have it before the answer is here that names the job.
+const published = new Map(); // path to job
+const firsts = new Map(); // job to sound
+on("sample", ({ job, path }) => keep(published, path.replaceAll("\\", "/"), job));
 on("library", ({ now }) => {
   for (const sound of now) {
-    const path = [...expected.keys()].find((one) => one === sound.path || one.endsWith(`/${sound.path}`));
-    if (!path) continue;
-    const job = expected.get(path);
-    expected.delete(path);
-    if (isOnPath(job)) arrived(job, sound);
-    else if (!heardOf.has(job)) {
-      heardOf.add(job);
-      select(sound);
-    }
+    const path = [...published.keys()].find((one) => one.endsWith(`/${sound.path}`));
+    const job = published.get(path);
+    if (!published.delete(path) || firsts.has(job)) continue;
+    keep(firsts, job, sound);
+    present(job);
   }
 });
+on("begun", present);
+
+function present(job) {
+  const sound = firsts.get(job);
+  if (!sound) return;
+  if (isOnPath(job)) arrived(job, sound);
+  else if (isMine(job)) select(sound);
+}
+
+function keep(map, name, value) {
+  map.set(name, value);
+  if (map.size > MOST_KEPT) map.delete(map.keys().next().value);
+}
+
 on("status", ({ state, device, model, queue_length }) => {
   const light = byId("state");
   light.dataset.state = state;
@@ -145,4 +156,3 @@ on("sounds", () => {
 
 setView("grid");
 listen();
-filters.count();

@@ -1,6 +1,6 @@
 // Sounds decoded ahead and started at once.
 
-import { fileUrl } from "./api.js";
+import { audioUrl } from "./api.js";
 import { tell } from "./bus.js";
 import { toast } from "./dom.js";
 
@@ -28,7 +28,7 @@ export function setVolume(level) {
 
 /** Audition a sound: at once if it is decoded, and in place of the one before. */
 export function audition(sound) {
-  play(fileUrl(sound), sound, true);
+  play(audioUrl(sound), sound, true);
 }
 
 /** Play a file beside whatever sounds. */
@@ -43,14 +43,14 @@ export function hush() {
 }
 
 /** Whether a sound would start at once. */
-export const isReady = (sound) => buffers.has(fileUrl(sound));
+export const isReady = (sound) => buffers.has(audioUrl(sound));
 
 /** The decoded sound. */
-export const decoded = (sound) => load(fileUrl(sound));
+export const decoded = (sound) => load(audioUrl(sound));
 
 /** Decode sounds before they are asked for; the first ones first. */
 export function prepare(sounds) {
-  const urls = sounds.map(fileUrl).filter((url) => !buffers.has(url) && !coming.has(url));
+  const urls = sounds.map(audioUrl).filter((url) => !buffers.has(url) && !coming.has(url));
   queue.splice(0, queue.length, ...urls);
   for (let i = fetching; i < AT_ONCE; i += 1) fetchNext();
 }

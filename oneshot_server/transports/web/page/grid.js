@@ -77,6 +77,7 @@ export class Grid {
     this.prepareAround(index);
   }
 
+  /** Go where a key leads. */
   key(event) {
     const rows = Math.max(1, Math.floor(this.box.clientHeight / this.rowHeight));
     const steps = {
@@ -89,7 +90,8 @@ export class Grid {
       Home: -Infinity,
       End: Infinity,
     };
-    if (!(event.key in steps) || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!(event.key in steps) || event.defaultPrevented) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     if (!this.source.total) return;
     const last = this.source.total - 1;
@@ -115,7 +117,8 @@ export class Grid {
       this.box.scrollTop = 0;
       this.place = -1;
     }
-    if (selected) this.place = this.source.placeOf(selected.number);
+    const place = selected ? this.source.placeOf(selected.number) : -1;
+    if (place >= 0) this.place = place;
     this.box.classList.toggle("empty", this.source.known && this.source.total === 0);
     this.draw();
   }

@@ -3,8 +3,8 @@
 import { byId, h } from "./dom.js";
 import { PAD_KEYS, strike } from "./pads.js";
 
-/** Listen to the keyboard: a table of keys, each with its name, what it does, and when. */
-export function startKeys(table, viewOf) {
+/** Listen to the keyboard: a table of keys and what they do, and what is done with all others. */
+export function startKeys(table, viewOf, otherwise) {
   const box = byId("help-keys");
   for (const { keys, help } of table) {
     box.append(h("dt", {}, ...keys.map((key) => h("kbd", {}, shown(key)))), h("dd", {}, help));
@@ -22,6 +22,12 @@ export function startKeys(table, viewOf) {
       if (event.key === "Escape") event.target.blur();
       return;
     }
+    // A button that was reached by Tab is pressed by Space; one that was clicked is done with.
+    const button = event.target.closest("button, a, [role=button]");
+    if (button && (event.key === " " || event.key === "Enter")) {
+      if (button.matches(":focus-visible")) return;
+      button.blur();
+    }
     const place = PAD_KEYS.indexOf(event.key.toLowerCase());
     if (viewOf() === "pads" && place >= 0) {
       event.preventDefault();
@@ -29,6 +35,7 @@ export function startKeys(table, viewOf) {
       return;
     }
     const row = byKey.get(event.key);
+    if (!row) otherwise(event);
     if (!row || (event.repeat && !row.repeats)) return;
     event.preventDefault();
     row.act(event);

@@ -1,8 +1,8 @@
 // A path over the map as a morph: the sounds it leads past, and what lies between them.
 
-import { ask, fileUrl } from "./api.js";
+import { ask, audioUrl } from "./api.js";
 import { decoded, hit, prepare } from "./audio.js";
-import { on } from "./bus.js";
+import { on, tell } from "./bus.js";
 import { byId, h } from "./dom.js";
 import { title, tone } from "./kinds.js";
 import { select } from "./selection.js";
@@ -34,6 +34,7 @@ export async function playMorph(sounds) {
   }
   strip = whole;
   draw();
+  for (const { job } of whole) if (job) tell("begun", job);
 }
 
 /** Tell of a sound that a job has published. */
@@ -54,7 +55,7 @@ async function playStrip() {
     const buffer = await decoded(sound).catch(() => null);
     if (turn !== playing) return;
     if (!buffer) continue;
-    hit(fileUrl(sound), sound);
+    hit(audioUrl(sound), sound);
     mark(sound);
     await new Promise((resolve) =>
       setTimeout(resolve, Math.max(LEAST_GAP_MS, Math.min(500, buffer.duration * 700))),

@@ -18,6 +18,7 @@ export async function begin(path, body, label) {
   if (known) known.label = label;
   else if (!ended.has(answer.job)) jobs.set(answer.job, { fraction: 0, label });
   show();
+  tell("begun", answer.job);
   return answer.job;
 }
 

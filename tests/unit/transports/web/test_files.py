@@ -190,6 +190,8 @@ def test_sounds_are_found_sent_drawn_starred_and_tagged(tmp_path):
         file = await web.ask("GET", "/api/sounds/1/file?v=1")
         assert (file.content, file.headers["content-type"]) == (wav(), "audio/x-wav")
         assert "immutable" in file.headers["cache-control"]
+        heard = await web.ask("GET", "/api/sounds/1/audio")
+        assert heard.content.startswith(b"RIFF")
         part = await web.ask("GET", "/api/sounds/1/file", Range="bytes=0-3")
         assert (part.status, part.content) == (206, b"RIFF")
         picture = await web.ask("GET", "/api/sounds/1/picture")
