@@ -48,5 +48,6 @@ def _common_loras(
     if len(known) < len(recipes) or len(blends) != 1:
         return ()
     loras = blends.pop()
+    once = len({lora.name for lora in loras}) == len(loras)  # a stranger's file may say anything
     same_base = all(base_hash in ("", recipe.model_hash) for recipe in known)
-    return loras if same_base and all(map(has_lora, loras)) else ()
+    return loras if once and same_base and all(map(has_lora, loras)) else ()

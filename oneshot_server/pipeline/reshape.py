@@ -112,16 +112,15 @@ def start_from(reshape: Reshape, parents: Sequence[ParentSound], model: Model) -
     told = (reshape.parents[0].told, reshape.parents[-1].told)
     match reshape:
         case Vary(strength=strength):
-            detail = first.detail ** (1.0 - strength)
             return Start(
                 latents=first.latents,
                 strength=strength,
                 told=told,
                 share=0.0,
-                heard=Heard(waveform=first.waveform, detail=detail),
+                heard=Heard(waveform=first.waveform, detail=first.detail ** (1.0 - strength)),
             )
         case Morph(t=t):
-            # None at the ends, so that they are the sounds themselves.
+            # No noise at the ends, so that they are the sounds themselves.
             strength = MORPH_STRENGTH * math.sin(math.pi * t)
             detail = first.detail ** (1.0 - t) * last.detail**t
             return Start(

@@ -138,7 +138,9 @@ def noise_to_latents(
     else:
         if not 0.0 <= strength <= 1.0:
             raise BadArgumentsError(f"strength = {strength}, expected 0 to 1")
-        skipped = len(timesteps) - round(strength * len(timesteps))
+        # Few steps know few strengths; but who asks for another sound gets one.
+        done = round(strength * len(timesteps)) or int(strength > 0.0)
+        skipped = len(timesteps) - done
         timesteps = timesteps[skipped:]
         if not len(timesteps):
             return start
@@ -160,12 +162,10 @@ def noise_to_latents(
             predicted = model.unet(scaled, timestep, embeddings).sample
         latents = scheduler.step(predicted, timestep, latents, **drawing).prev_sample
         if start is not None and kept is not None:
-            later = timesteps[number + 1 : number + 2]
-            known = (
-                start
-                if not len(later)
-                else scheduler.add_noise(start, noise, later.expand(len(start)))
-            )
+            known = start
+            if number + 1 < len(timesteps):
+                later = timesteps[number + 1].expand(len(start))
+                known = scheduler.add_noise(start, noise, later)
             latents = torch.where(kept, known, latents)
     return torch.as_tensor(latents)
 

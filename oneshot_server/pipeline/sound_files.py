@@ -12,6 +12,7 @@ from oneshot_server.dsp.prepare import prepare
 from oneshot_server.errors import DefectError
 
 LONGEST_FILE_SECONDS: Final = 120.0  # a file longer than this is not even opened to see
+MOST_SAMPLES: Final = 64_000_000  # a quarter of a GB; two minutes of stereo at 192 kHz are fewer
 END_DB: Final = -60.0  # of the peak: what follows the last sample above is silence
 UNKNOWN_SIZES: Final = (0, 0xFFFFFFFF)  # what programs write that do not know the length yet
 
@@ -35,9 +36,13 @@ def read_sound(path: Path, max_seconds: float) -> tuple[torch.Tensor, int]:
     """
     try:
         _check_whole(path)
-        seconds = soundfile.info(path).duration
-        if seconds > LONGEST_FILE_SECONDS:
-            raise UnusableError(_too_long(seconds, max_seconds))
+        info = soundfile.info(path)
+        if info.duration > LONGEST_FILE_SECONDS:
+            raise UnusableError(_too_long(info.duration, max_seconds))
+        if info.frames * info.channels > MOST_SAMPLES:
+            raise UnusableError(
+                f"{info.channels} channels at {info.samplerate} Hz, more than can be read at once"
+            )
         samples, sample_rate = soundfile.read(path, dtype="float32", always_2d=True)
     except FileNotFoundError:
         raise UnusableError("it is not there any more") from None

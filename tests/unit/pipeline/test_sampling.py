@@ -222,6 +222,14 @@ def test_kept_columns_come_out_as_they_went_in_and_the_others_are_new(tiny, samp
     assert not torch.allclose(latents[..., 3:], start[..., 3:], atol=0.1)
 
 
+def test_the_smallest_strength_does_a_step_however_few_there_are():
+    model = oracle_model("epsilon")
+    seen = []
+    start = torch.zeros(2, 4, 8, 8)
+    sample(model, "ddim", start=start, strength=0.01, on_step=lambda *step: seen.append(step))
+    assert seen == [(0, 1)]
+
+
 def test_the_starter_makes_sounds_with_every_sampler():
     starter = load_model(STARTER, torch.device("cpu"))
     for sampler in SAMPLERS:

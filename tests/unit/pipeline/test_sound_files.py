@@ -3,6 +3,7 @@ import pytest
 import soundfile
 import torch
 
+from oneshot_server.pipeline import sound_files
 from oneshot_server.pipeline.sound_files import UnusableError, read_sound, sound_to_waveform
 from tests.unit.pipeline.tiny_model import PROFILE
 from tests.unit.training.making import RATE, hit, write_hit
@@ -108,3 +109,10 @@ def test_pitch_and_shift_move_the_sound():
     assert crossings[1] == pytest.approx(2 * crossings[0], abs=2)
     shift = round(0.01 * PROFILE.sample_rate)
     assert torch.equal(later[shift:], plain[:-shift])
+
+
+def test_a_small_file_that_unpacks_to_gigabytes_is_not_unpacked(tmp_path, monkeypatch):
+    path = tmp_path / "bomb.flac"
+    soundfile.write(path, np.zeros((2000, 8)), 192_000)
+    monkeypatch.setattr(sound_files, "MOST_SAMPLES", 15_999)
+    assert "8 channels at 192000 Hz, more than can be read at once" in refusal(path)
