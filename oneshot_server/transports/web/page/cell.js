@@ -10,7 +10,7 @@ export function makeCell() {
     wave: h("div", { class: "wave" }),
     name: h("div", { class: "name" }),
     kind: h("span", { class: "kind" }),
-    key: h("span", { class: "key" }),
+    key: h("span", { class: "note" }),
     length: h("span", { class: "length" }),
     stars: h("span", { class: "stars" }),
   };

@@ -29,7 +29,7 @@ export function toneOf(text) {
 export const kindName = (kind) => (kind ? kind.replace("_", " ") : "other");
 
 /** What a sound is called: its prompt, else its file. */
-export const title = (sound) => sound.prompt || stem(sound.path);
+export const title = (sound) => sound.prompt || stem(sound.path).replaceAll("_", " ");
 
 /** A path without folders and ending. */
 export const stem = (path) => path.split("/").pop().replace(/\.[^.]+$/, "");

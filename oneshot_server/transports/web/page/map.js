@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { prepare } from "./audio.js";
 import { on } from "./bus.js";
 import { byId, settled, toast } from "./dom.js";
-import { title, tone } from "./kinds.js";
+import { kindName, title, tone } from "./kinds.js";
 import { followGestures } from "./map_gestures.js";
 import { playMorph } from "./morph_path.js";
 import { select, selected } from "./selection.js";
@@ -13,6 +13,7 @@ const CELL = 1 / 64; // of the look-up by place, as a share of the map
 const REACH = 18; // pixels within which a pointer means a sound
 const RENEW_MS = 800;
 const CHUNK = 500;
+const NAMED_SHARE = 0.02; // kinds that are less than this of all sounds have no name on the map
 
 export class SoundMap {
   constructor() {
@@ -58,7 +59,7 @@ export class SoundMap {
     const { places, kinds } = await get("map").catch(() => ({ places: [], kinds: [] }));
     // number, x, y, kind: in rows, as there may be a hundred thousand of them
     this.points = places.map(([number, x, y, kind]) => ({
-      number, x: x / 2 + 0.5, y: 0.5 - y / 2, tone: tone(kinds[kind]),
+      number, x: x / 2 + 0.5, y: 0.5 - y / 2, tone: tone(kinds[kind]), kind: kinds[kind],
     }));
     this.fit();
     byId("map-count").textContent = `${this.points.length.toLocaleString()} sounds`;
@@ -83,6 +84,14 @@ export class SoundMap {
       if (!this.index.has(key)) this.index.set(key, []);
       this.index.get(key).push(point);
     }
+    this.names = [...Map.groupBy(this.points, (point) => point.kind)]
+      .filter(([kind, points]) => kind && points.length >= this.points.length * NAMED_SHARE)
+      .map(([kind, points]) => ({
+        name: kindName(kind),
+        tone: tone(kind),
+        x: middle(points.map((point) => point.x)),
+        y: middle(points.map((point) => point.y)),
+      }));
     this.byTone = Map.groupBy(this.points, (point) => point.tone);
   }
 
@@ -116,9 +125,9 @@ export class SoundMap {
     const { pen, canvas } = this;
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
-    const many = this.points.length > 4000;
-    const size = Math.min(12, (many ? 2.2 : 5) * Math.sqrt(this.view.scale));
-    pen.globalAlpha = many ? 0.75 : 0.9;
+    const crowd = Math.log10(Math.max(100, this.points.length));
+    const size = Math.min(14, Math.max(1.8, 13 - 2.4 * crowd) * Math.sqrt(this.view.scale));
+    pen.globalAlpha = 0.85;
     for (const [colour, points] of this.byTone ?? []) {
       pen.fillStyle = colour;
       pen.beginPath();
@@ -134,10 +143,25 @@ export class SoundMap {
       pen.fill();
     }
     pen.globalAlpha = 1;
+    this.paintNames();
     this.paintPath();
     this.ring(this.under, "#ffffff", 9);
     const here = selected && this.points.find((point) => point.number === selected.number);
     this.ring(here, "#ffffff", 12);
+  }
+
+  /** The kinds' names, each where most of its sounds are. */
+  paintNames() {
+    this.pen.font = "600 12px system-ui, sans-serif";
+    this.pen.textAlign = "center";
+    this.pen.lineWidth = 4;
+    this.pen.strokeStyle = "#0c0d10";
+    for (const { name, tone: colour, x, y } of this.names ?? []) {
+      const [px, py] = this.toScreen({ x, y });
+      this.pen.strokeText(name, px, py);
+      this.pen.fillStyle = colour;
+      this.pen.fillText(name, px, py);
+    }
   }
 
   ring(point, colour, radius) {
@@ -257,6 +281,8 @@ export class SoundMap {
     return found;
   }
 }
+
+const middle = (values) => values.sort((a, b) => a - b)[values.length >> 1];
 
 const known = new Map();
 

@@ -177,7 +177,11 @@ export function drawLoss(canvas, losses) {
     pen.stroke();
     if (values.length > 1) pen.fillText((high - (line / 4) * (high - low)).toFixed(3), 8, y + 4);
   }
-  if (values.length < 2) return;
+  if (values.length < 2) {
+    pen.textAlign = "center";
+    pen.fillText("the losses of a training are drawn here as it runs", width / 2, height / 2 - 8);
+    return;
+  }
   const first = losses[0][0];
   const last = losses.at(-1)[0];
   const x = (step) => room.left + ((step - first) / (last - first || 1)) * (width - room.left - room.right);
