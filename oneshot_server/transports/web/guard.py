@@ -110,7 +110,7 @@ class Guard:
 
     def _unknown(self, request: HTTPConnection) -> Response:
         shown = request.query_params.get("token", "")
-        if request.url.path == "/" and self._matches(shown):
+        if request.scope["path"] == "/" and self._matches(shown):
             response = RedirectResponse("/", 303)  # so that the token is in no address bar
             response.set_cookie(
                 COOKIE,
@@ -133,4 +133,4 @@ def _is_own_page(headers: Headers, host: str, request: HTTPConnection) -> bool:
     if headers.get("sec-fetch-site", "none") in OWN_SITE:
         return True
     # A link from elsewhere to the page is no more than a link.
-    return headers.get("sec-fetch-mode") == "navigate" and request.url.path == "/"
+    return headers.get("sec-fetch-mode") == "navigate" and request.scope["path"] == "/"

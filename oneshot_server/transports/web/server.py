@@ -13,7 +13,7 @@ import structlog
 import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -46,6 +46,8 @@ log = structlog.get_logger(__name__)
 PAGE: Final = "page"
 BACKLOG: Final = 128
 GRACE_SECONDS: Final = 2
+EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+FAR_AWAY: Final = ("192.0.2.1", 9)  # RFC 5737: nobody has it
 TOO_LARGE: Final = 413
 INTERNAL: Final = 500
 
@@ -83,6 +85,7 @@ class WebServer:
         settings: WebSettings,
         token: str,
     ) -> None:
+        self._socket = _listen(settings.host, settings.port)
         self._events = Events(core)
         self._unsubscribe = core.library.subscribe(self._on_change)
         self._datasets = Datasets(
@@ -113,7 +116,6 @@ class WebServer:
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
         self._server = _Server(config)
-        self._socket = _listen(settings.host, settings.port)
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -124,9 +126,7 @@ class WebServer:
     @property
     def address(self) -> str:
         """What to open in a browser, token and all."""
-        host = {"0.0.0.0": socket.gethostname(), "::": socket.gethostname()}.get(  # noqa: S104 - compared, not bound
-            self._host, self._host
-        )
+        host = _own_address() if self._host in EVERYWHERE else self._host
         shown = f"[{host}]" if ":" in host else host
         query = f"/?token={self._token}" if self._token else ""
         return f"http://{shown}:{self.port}{query}"
@@ -170,6 +170,7 @@ def _application(operations: Sequence[Operation]) -> Starlette:
         exception_handlers={
             OneshotError: _refuse,
             HTTPException: _refuse_http,
+            ClientDisconnect: _forget,
             Exception: _fail,
         },
     )
@@ -187,10 +188,25 @@ async def _refuse_http(_request: Request, problem: Exception) -> Response:
     return json_response(content, problem.status_code)
 
 
+async def _forget(_request: Request, _problem: Exception) -> Response:
+    """Whoever asked has gone: nobody reads this."""
+    return Response(status_code=400)
+
+
 async def _fail(request: Request, problem: Exception) -> Response:
     log.error("a web request failed", path=request.url.path[:80], exc_info=problem)
     text = f"{type(problem).__name__} in the server; see its log"
     return json_response(Problem(code=ErrorCode.ENGINE_FAILED, text=text), INTERNAL)
+
+
+def _own_address() -> str:
+    """How this machine is called by others in its network; nothing is sent to find out."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            probe.connect(FAR_AWAY)
+            return str(probe.getsockname()[0])
+    except OSError:
+        return socket.gethostname()
 
 
 def _listen(host: str, port: int) -> socket.socket:

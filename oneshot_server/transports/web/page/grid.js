@@ -22,7 +22,7 @@ export class Grid {
     this.place = -1; // of the selected sound
     this.hovering = true;
     this.box = byId("grid");
-    this.canvas = h("div", { class: "canvas" });
+    this.canvas = h("div", { class: "canvas", role: "presentation" });
     this.box.append(this.canvas);
     this.prepareSoon = settled(SETTLE_MS, () => this.prepareSeen());
     this.box.addEventListener("scroll", () => this.draw(), { passive: true });

@@ -36,6 +36,10 @@ export function startPrompt() {
   const count = byId("count");
   byId("fewer").addEventListener("click", () => count.stepDown());
   byId("more").addEventListener("click", () => count.stepUp());
+  const novelty = byId("novelty");
+  novelty.addEventListener("click", () => {
+    novelty.ariaPressed = String(novelty.ariaPressed !== "true");
+  });
   on("accepted", ({ job, pad }) => {
     if (pad === null && !jobs.has(job)) jobs.set(job, { fraction: 0, label: "" });
     show();
@@ -71,6 +75,7 @@ async function generate() {
   }
   const body = { prompt, count: Number(byId("count").value) || 1 };
   const lora = byId("lora").value;
+  if (byId("novelty").ariaPressed === "true") body.novelty = 1;
   if (lora) body.lora = `${lora}:1`;
   if (await begin("generate", body, prompt)) tell("generated", prompt);
 }
