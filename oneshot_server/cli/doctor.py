@@ -44,6 +44,7 @@ def run_checks(home_option: HomeOption) -> Iterator[Check]:
     yield home_checks.check_folders(home, settings)
     yield home_checks.check_disk(home, settings)
     yield home_checks.check_port(home, settings)
+    yield home_checks.check_page(home, settings)
     yield home_checks.check_model(home, settings)
     yield midi_check.check_midi(home, settings)
     yield python_checks.check_torch()

@@ -90,6 +90,25 @@ def check_port(home: Home, settings: Settings) -> Check:
     return ok("port", f"UDP {host}:{port} is free; no daemon is running in this home")
 
 
+def check_page(home: Home, settings: Settings) -> Check:
+    """Whether the page is served, or its port is free for it."""
+    host, port = settings.web.host, settings.web.port
+    if not settings.web.enabled:
+        return ok("page", "not served: web.enabled = false")
+    if home.running():
+        return ok("page", "a daemon is running in this home, and says where its page is")
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        socket.create_server(address[:2], family=family).close()
+    except (OSError, UnicodeError) as error:
+        return warning(
+            "page",
+            f"TCP {host}:{port} cannot be had: {error}",
+            "the daemon plays without its page; or change web.host or web.port in config.toml",
+        )
+    return ok("page", f"TCP {host}:{port} is free")
+
+
 def _nearest(folder: Path) -> Path:
     """The folder, or the deepest one above it that is there."""
     return next(path for path in (folder, *folder.parents) if path.exists())

@@ -96,6 +96,17 @@ def test_a_port_that_another_program_has_is_told(home: Home) -> None:
     assert home_checks.check_port(home, load_settings(home.config)).level is Level.OK
 
 
+def test_a_page_whose_port_is_taken_is_a_warning(home: Home) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        home.config.write_text(f"[web]\nport = {other.getsockname()[1]}", encoding="utf-8")
+        check = home_checks.check_page(home, load_settings(home.config))
+    assert check.level is Level.WARNING
+    assert "web.port" in check.advice
+    assert home_checks.check_page(home, load_settings(home.config)).level is Level.OK
+    home.config.write_text("[web]\nenabled = false", encoding="utf-8")
+    assert "not served" in home_checks.check_page(home, load_settings(home.config)).text
+
+
 def test_a_host_that_is_none_is_told(home: Home) -> None:
     home.config.write_text('[osc]\nhost = "256.1.1.1..x"', encoding="utf-8")
     assert home_checks.check_port(home, load_settings(home.config)).level is Level.FAILURE

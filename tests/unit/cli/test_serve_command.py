@@ -40,7 +40,8 @@ class Daemon:
         core = SimpleNamespace(subscribe=listeners.append)
         osc = SimpleNamespace(port=settings.osc.port)
         midi = SimpleNamespace(on_ports=lambda tell: tell("MIDI (alsa): no ports yet"))
-        on_start(SimpleNamespace(core=core, osc=osc, midi=midi, samples=home.samples))
+        web = SimpleNamespace(address=f"http://127.0.0.1:{settings.web.port}")
+        on_start(SimpleNamespace(core=core, osc=osc, midi=midi, web=web, samples=home.samples))
         for listener in listeners:
             path = str(home.samples / "kick_7.wav")
             listener(SamplePublished(job=JOB, index=0, path=path, seed=7, seconds=0.5))
@@ -64,6 +65,7 @@ def test_the_first_lines_say_where_and_what_to_try(daemon: Daemon, tmp_path: Pat
     assert "127.0.0.1:9330" in result.stdout
     assert f"{tmp_path}/samples\n" in result.stdout
     assert 'oscsend 127.0.0.1 9330 /oneshot/generate ss "" "punchy kick"\n' in result.stdout
+    assert "The page: http://127.0.0.1:9331\n" in result.stdout
     assert daemon.settings == Settings()
 
 
@@ -79,12 +81,13 @@ def test_options_win_over_the_config(daemon: Daemon, tmp_path: Path) -> None:
     assert daemon.settings is not None
     assert daemon.settings.osc.port == 9500
     assert daemon.settings.osc.host == "::1"
+    assert daemon.settings.web.host == "::1"
     assert daemon.settings.engine.model == "x"
     assert daemon.settings.jobs.queue_limit == 3
 
 
 def test_a_daemon_that_listens_everywhere_is_tried_on_this_machine() -> None:
-    assert "oscsend 127.0.0.1 9330" in greeting("0.0.0.0", 9330, "/s")
+    assert "oscsend 127.0.0.1 9330" in greeting("0.0.0.0", 9330, "/s", "No page: busy.")
 
 
 def test_broken_settings_end_with_2_and_one_line(daemon: Daemon, tmp_path: Path) -> None:
