@@ -30,7 +30,8 @@ def find_family(rows: Rows, number: int) -> tuple[list[int], list[tuple[int, int
         Numbers of its ancestors, of their other descendants, of its own and of itself, which is the
         first; and (parent, child) for each two of them.
     """
-    found, links = {number: None}, {}
+    found: dict[int, None] = {number: None}  # in the order in which they were found
+    links: dict[tuple[int, int], None] = {}
     ahead = deque([number])
     while ahead:
         one = ahead.popleft()

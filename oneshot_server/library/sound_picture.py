@@ -60,7 +60,7 @@ def waveform_rows(mono: Floats) -> Floats:
     rows = np.arange(ROWS)[:, None]
     # How much of each pixel the span covers, so that slopes are smooth.
     covered = np.minimum(high, rows + 1) - np.maximum(low, rows)
-    return np.clip(covered, 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(covered, 0.0, 1.0), np.float32)
 
 
 def spectrogram_rows(mono: Floats, rate: int) -> Floats:
@@ -78,7 +78,7 @@ def spectrogram_rows(mono: Floats, rate: int) -> Floats:
     frames = padded[starts[:, None] + np.arange(WINDOW)] * np.hanning(WINDOW).astype(np.float32)
     power = np.abs(np.fft.rfft(frames)) ** 2
     level = 10.0 * np.log10(_bands(rate) @ power.T + 1e-10)
-    return np.clip(1.0 + (level - level.max()) / RANGE_DB, 0.0, 1.0).astype(np.float32)
+    return np.asarray(np.clip(1.0 + (level - level.max()) / RANGE_DB, 0.0, 1.0), np.float32)
 
 
 @lru_cache(maxsize=8)
@@ -89,4 +89,4 @@ def _bands(rate: int) -> npt.NDArray[Any]:
     widths = np.maximum(middles * (high / LOW_HZ) ** (1 / ROWS) - middles, 1.0)
     bins = np.arange(WINDOW // 2 + 1)
     weights = np.clip(1.0 - np.abs(bins - middles[:, None]) / widths[:, None], 0.0, None)
-    return weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
+    return np.asarray(weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-9))

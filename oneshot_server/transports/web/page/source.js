@@ -42,6 +42,7 @@ export class Source {
 
   /** The sound at a place of the list; null if it is still to come. */
   at(index) {
+    if (index < 0) return null;
     if (this.like) return this.alike[index] ?? null;
     const page = Math.floor(index / PAGE);
     if (!this.pages.has(page)) this.fetch(page);
