@@ -117,7 +117,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     samples = home / "samples"
     samples.mkdir()
     for number, (name, hertz) in enumerate(
-        [("kick_alpha.wav", 60), ("kick_beta.wav", 70), ("snare_one.wav", 300), ("hat_one.wav", 6000)]
+        [
+            ("kick_alpha.wav", 60),
+            ("kick_beta.wav", 70),
+            ("snare_one.wav", 300),
+            ("hat_one.wav", 6000),
+        ]
     ):
         (samples / name).write_bytes(tone(hertz))
         os.utime(samples / name, (number + 1e9, number + 1e9))

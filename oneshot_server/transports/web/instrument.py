@@ -37,6 +37,13 @@ class NumberedPad(Struct, frozen=True, kw_only=True):
     level: PadLevel
 
 
+class Pads(Struct, frozen=True, kw_only=True):
+    """All pads."""
+
+    kit: Annotated[str, Meta(description="that was loaded or saved last; empty if there was none")]
+    pads: tuple[NumberedPad, ...]
+
+
 class Instrument:
     """The operations on the daemon itself.
 
@@ -70,7 +77,7 @@ class Instrument:
             method="GET",
             path="/api/pads",
             help="all pads",
-            answer=Sequence[NumberedPad],
+            answer=Pads,
             handle=self._pads,
         )
         yield Operation(
@@ -103,12 +110,11 @@ class Instrument:
         return json_response(self._core.status())
 
     async def _pads(self, _request: Request) -> Response:
-        return json_response(
-            [
-                NumberedPad(number=n, pad=self._core.pad(n), level=self._core.pad_level(n))
-                for n in range(PADS)
-            ]
+        pads = (
+            NumberedPad(number=n, pad=self._core.pad(n), level=self._core.pad_level(n))
+            for n in range(PADS)
         )
+        return json_response(Pads(kit=self._core.kit, pads=tuple(pads)))
 
     async def _list(self, request: Request) -> Response:
         what = path_text(request, WHAT)

@@ -108,6 +108,7 @@ function putEnd(name) {
 
 function show(sound) {
   document.body.classList.add("detailed");
+  byId("detail").scrollTop = 0;
   byId("detail").style.setProperty("--tone", tone(sound.kind));
   byId("detail-spectrogram").style.setProperty("--picture", `url("${pictureUrl(sound)}")`);
   byId("drag").href = fileUrl(sound);

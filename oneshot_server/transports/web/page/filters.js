@@ -109,7 +109,7 @@ export class Filters {
         onclick: () => this.source.narrow({}),
       },
       h("span", { class: "dot" }),
-      `like ${title(sound)}`,
+      h("span", { class: "what" }, `like ${title(sound)}`),
       icon("close"),
     );
   }

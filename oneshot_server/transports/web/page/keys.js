@@ -7,11 +7,17 @@ import { PAD_KEYS, strike } from "./pads.js";
 export function startKeys(table, viewOf, otherwise) {
   const box = byId("help-keys");
   for (const { keys, help } of table) {
-    box.append(h("dt", {}, ...keys.map((key) => h("kbd", {}, shown(key)))), h("dd", {}, help));
+    const caps = keys.length > 3 ? [keys[0], keys.at(-1)] : keys;
+    const joined = caps.flatMap((key, place) => [place && keys.length > 3 ? "…" : "", h("kbd", {}, shown(key))]);
+    box.append(h("div", {}, h("dt", {}, ...joined), h("dd", {}, help)));
   }
   box.append(
-    h("dt", {}, h("kbd", {}, "Z"), "…", h("kbd", {}, "4")),
-    h("dd", {}, "in the view of pads: the sixteen pads, from the lower left"),
+    h(
+      "div",
+      {},
+      h("dt", {}, h("kbd", {}, "Z"), "…", h("kbd", {}, "4")),
+      h("dd", {}, "in the view of pads: all sixteen, from the lower left"),
+    ),
   );
   const byKey = new Map(table.flatMap((row) => row.keys.map((key) => [key, row])));
   addEventListener("keydown", (event) => {

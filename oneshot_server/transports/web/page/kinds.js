@@ -28,8 +28,9 @@ export function toneOf(text) {
 /** A kind as people say it. */
 export const kindName = (kind) => (kind ? kind.replace("_", " ") : "other");
 
-/** What a sound is called: its prompt, else its file. */
-export const title = (sound) => sound.prompt || stem(sound.path).replaceAll("_", " ");
+/** What a sound is called: its prompt, what the model was told, else its file. */
+export const title = (sound) =>
+  sound.prompt || (sound.caption || stem(sound.path)).replaceAll("_", " ");
 
 /** A path without folders and ending. */
 export const stem = (path) => path.split("/").pop().replace(/\.[^.]+$/, "");

@@ -57,7 +57,7 @@ export function startPads() {
     const name = byId("kit-name").value.trim();
     if (name && (await ask("kit/save", { name }))) {
       toast(`The pads are saved as the kit ${name}`);
-      loadKits();
+      load();
     }
   });
   byId("learn").addEventListener("click", () => learn(`pad.${chosen}`));
@@ -133,20 +133,19 @@ function makeKeys(box) {
 async function load() {
   const told = await get("pads").catch(() => null);
   if (!told) return;
-  pads = told.map((one) => one.pad);
-  levels = told.map((one) => one.level);
+  pads = told.pads.map((one) => one.pad);
+  levels = told.pads.map((one) => one.level);
   show();
-  loadKits();
+  loadKits(told.kit);
 }
 
-async function loadKits() {
+async function loadKits(loaded) {
   const kits = await get("list/kits").catch(() => []);
   const box = byId("kit");
-  const before = box.value;
   box.replaceChildren(
     ...kits.map(({ name, detail }) => h("option", { value: name, title: detail }, name)),
   );
-  if (before) box.value = before;
+  box.value = loaded;
 }
 
 function setBank(number) {

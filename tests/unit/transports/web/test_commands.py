@@ -89,7 +89,7 @@ def test_pads_kits_and_loras_are_changed(tmp_path):
         done = await web.ask("POST", "/api/pad/set", {"pad": 2, "prompt": "snare", "tune": 3})
         assert done.status == 204
         assert (web.core.pads[2].prompt, web.core.pads[2].tune) == ("snare", 3.0)
-        shown = (await web.ask("GET", "/api/pads")).json[2]
+        shown = (await web.ask("GET", "/api/pads")).json["pads"][2]
         assert shown["pad"]["prompt"] == "snare"
         assert shown["level"] == {"have": 0, "wanted": 4, "trouble": ""}
         hit = await web.ask("POST", "/api/pad/trigger", {"pad": 2, "velocity": 0.5})
