@@ -37,6 +37,9 @@ from oneshot_server.library.samples_folder import SamplesFolder
 
 log = structlog.get_logger(__name__)
 
+# Behind two others a sound takes a second and more, and who plays has long gone on. What is not
+# rendered for hits that are late anyway is rendered for the reserve.
+MOST_WAITING: Final = 2
 SOFTENER: Final = "oneshot_server.library.touched_wav"
 
 
@@ -52,7 +55,7 @@ class Pads:
         bus: is told.
         resolve: fills in a request's LoRAs; raises NotFoundError.
         most_waiting: jobs that may wait before a hit for which nothing is in reserve; behind more
-            of them it would come too late, and is answered by the pad's last sound.
+            of them it is answered by the pad's last sound.
     """
 
     def __init__(
@@ -65,7 +68,7 @@ class Pads:
         journal: Journal,
         bus: EventBus,
         resolve: Callable[[GenerateRequest], GenerateRequest],
-        most_waiting: int,
+        most_waiting: int = MOST_WAITING,
     ) -> None:
         self._bank = bank
         self._reserve = reserve
