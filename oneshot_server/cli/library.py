@@ -234,6 +234,56 @@ def gc(
     typer.echo(f"{len(moved)} renders, {megabytes:.1f} MB, {verb} to {printable(str(place.trash))}")
 
 
+@app.command()
+def gaps(
+    kind: Annotated[
+        list[str] | None, typer.Argument(help="kinds (default: all)", show_default=False)
+    ] = None,
+    *,
+    fill: Annotated[
+        int, typer.Option("--fill", min=0, max=64, help="render so many sounds where few are")
+    ] = 0,
+    json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Show what there is nothing of: kinds by length and brightness."""
+    from oneshot_server.cli.library_place import opened_library
+    from oneshot_server.library.gaps import TYPICAL, count_regions, emptiest
+    from oneshot_server.library.home import resolve_home
+
+    place = resolve_home(home)
+    kinds = kind or list(TYPICAL)
+    if unknown := [name for name in kinds if name not in TYPICAL]:
+        raise BadArgumentsError(f"kind = {unknown[0][:40]!r}, expected one of {', '.join(TYPICAL)}")
+    with opened_library(place) as (library, _):
+        regions = count_regions(library, kinds)
+    wanted = emptiest(regions, fill)
+    if wanted:
+        from oneshot_server.cli.filling import fill as fill_regions
+
+        fill_regions([region.prompt for region in wanted], place)
+        with opened_library(place, scan=True) as (library, _):
+            regions = count_regions(library, kinds)
+    if json:
+        for region in regions:
+            print_json({**vars(region), "prompt": region.prompt})
+        return
+    columns = [f"{r.length} {r.brightness}".strip() or "neither" for r in regions[:9]]
+    rows = [
+        (regions[start].kind, *(str(region.sounds) for region in regions[start : start + 9]))
+        for start in range(0, len(regions), 9)
+    ]
+    show_rows(("kind", *columns), rows)
+    empty = sum(not region.sounds for region in regions)
+    typer.echo(f"{empty} of {len(regions)} regions are empty")
+    now = {(r.kind, r.length, r.brightness): r.sounds for r in regions}
+    for region in wanted:
+        after = now[region.kind, region.length, region.brightness]
+        typer.echo(f"  {region.prompt}: {region.sounds} → {after}")
+    if empty and not fill:
+        typer.echo("--fill 8 asks for sounds there")
+
+
 def _query(
     text: "Sequence[str] | None",
     *,

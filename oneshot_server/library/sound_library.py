@@ -175,6 +175,23 @@ class SoundLibrary:
         )
         return Counts(sounds=usable, unusable=rows - usable)
 
+    def count_regions(
+        self, kind: str, *, seconds: tuple[float, float], brightness_hz: tuple[float, float]
+    ) -> dict[tuple[int, int], int]:
+        """How many sounds of a kind lie below, between and above two lengths and brightnesses.
+
+        Returns:
+            Counts by 0, 1 or 2 of each; what is empty is not there.
+        """
+        rows = self._rows(
+            "SELECT (seconds >= ?) + (seconds >= ?), (brightness_hz >= ?) + (brightness_hz >= ?), "
+            "count(*) FROM sounds WHERE trouble = '' AND kind = ? GROUP BY 1, 2",
+            *seconds,
+            *brightness_hz,
+            kind,
+        )
+        return {(length, brightness): count for length, brightness, count in rows}
+
     def every(self, query: Query) -> Iterator[Sound]:
         """All sounds that a query asks for, whatever its limit."""
         offset = 0
