@@ -134,7 +134,24 @@ class SoundLibrary:
         """See ``domain.library.Sounds``."""
         if not 1 <= count <= MOST_SIMILAR:
             raise BadArgumentsError(f"count = {count}, expected 1 to {MOST_SIMILAR}")
-        found = self._asked(lambda: self._vectors().nearest(number, count))
+        return self._near(self._asked(lambda: self._vectors().nearest(number, count)))
+
+    def similar_to_file(self, path: Path, count: int) -> Sequence[Near]:
+        """The sounds most like a file that may lie anywhere; for who sits at this machine.
+
+        Raises:
+            NotFoundError: no such file, or it is no sound; the text says why.
+        """
+        with self._changing:
+            (contents,) = self._reader.read([str(path.absolute())])
+        if contents is None or contents.trouble:
+            raise NotFoundError(
+                f"{path}: {'no such file' if contents is None else contents.trouble}"
+            )
+        embedding = contents.embedding
+        return self._near(self._asked(lambda: self._vectors().nearest_to(embedding, count)))
+
+    def _near(self, found: Sequence[tuple[int, float]]) -> Sequence[Near]:
         near = []
         for other, distance in found:
             with suppress(NotFoundError):  # gone meanwhile
