@@ -33,14 +33,15 @@ from oneshot_server.app import running_daemon
 from oneshot_server.domain.library import LibraryChange, Query
 from oneshot_server.library.folder_indexer import walk
 from oneshot_server.library.home import Home
+from oneshot_server.library.living_library import LivingLibrary
 from oneshot_server.library.wav_encoding import encode_wav
 from oneshot_server.library.wav_metadata import embed
 from oneshot_server.settings import OscSettings, PadsSettings, SamplesSettings, Settings
 from tests.unit.library.test_wav_metadata import RECIPE
 
 FOLDERS = 100
-ADJECTIVES = "dark bright short long punchy dusty metallic soft hard deep".split()
-KINDS = "kick snare clap rim closed_hat open_hat tom cowbell crash ride shaker conga".split()
+ADJECTIVES = ("dark", "bright", "short", "long", "punchy", "dusty", "metallic", "soft", "hard")
+KINDS = ("kick", "snare", "clap", "rim", "closed_hat", "open_hat", "tom", "cowbell", "ride")
 STARRED = 20
 SEARCHES = 300
 
@@ -69,8 +70,60 @@ def write_sounds(folder: Path, count: int) -> None:
         (where / f"{word}_{kind}_{number}.wav").write_bytes(wav)
 
 
+class Answers:
+    """What this benchmark asks of the daemon that runs in the same process."""
+
+    def __init__(self, library: LivingLibrary) -> None:
+        self._library = library
+        self._told: asyncio.Queue[LibraryChange] = asyncio.Queue()
+        library.subscribe(self._told.put_nowait)
+
+    async def state(self) -> list[int]:
+        """Sounds that are known, and files that wait."""
+        return [self._library.sounds.counts().sounds, self._library.waiting]
+
+    async def search(self, query: dict[str, Any]) -> float:
+        """Milliseconds."""
+        return await self._timed(lambda: self._library.sounds.search(Query(**query)))
+
+    async def similar(self, number: int) -> float:
+        """Milliseconds."""
+        return await self._timed(lambda: self._library.sounds.similar(number, 50))
+
+    async def map(self) -> float:
+        """Milliseconds."""
+        return await self._timed(self._library.sounds.places)
+
+    async def copy(self, source: str, target: str) -> float:
+        """Milliseconds from the copy's beginning until it is told."""
+        began = time.perf_counter()
+        await asyncio.to_thread(shutil.copyfile, source, target)
+        name = Path(target).name
+        while not any(Path(s.path).name == name for s in (await self._told.get()).now):
+            pass
+        return 1000 * (time.perf_counter() - began)
+
+    async def star(self, path: str, stars: int) -> int:
+        """The stars that the sound has then."""
+        return (await self._library.mark(path, stars=stars)).stars
+
+    async def stars(self) -> dict[str, int]:
+        """Stars of all that have some."""
+        found = self._library.sounds.search(Query(stars=1, limit=1000)).sounds
+        return {sound.path: sound.stars for sound in found}
+
+    async def paths(self) -> list[str]:
+        """Of all sounds."""
+        return sorted(sound.path for sound in self._library.sounds.every(Query()))
+
+    async def _timed(self, action: Callable[[], object]) -> float:
+        began = time.perf_counter()
+        await asyncio.to_thread(action)
+        return 1000 * (time.perf_counter() - began)
+
+
 async def serve(home: Path, samples: Path, port: int) -> None:
-    """A daemon that answers this benchmark's questions, a line of JSON each."""
+    """A daemon that answers questions, a line of JSON each, until stdin ends."""
     settings = Settings(
         osc=OscSettings(port=port),
         pads=PadsSettings(kit="", reserve=0),
@@ -78,42 +131,10 @@ async def serve(home: Path, samples: Path, port: int) -> None:
     )
     fake = [sys.executable, "-m", "oneshot_server.engine.fake"]
     async with running_daemon(settings, Home(home), command=fake) as daemon:
-        library = daemon.core.library
-        told: asyncio.Queue[LibraryChange] = asyncio.Queue()
-        library.subscribe(told.put_nowait)
+        answers = Answers(daemon.core.library)
         while line := await asyncio.to_thread(sys.stdin.readline):
             what, *arguments = json.loads(line)
-            answer: object = None
-            if what == "state":
-                answer = [library.sounds.counts().sounds, library.waiting]
-            elif what == "search":
-                began = time.perf_counter()
-                found = await asyncio.to_thread(library.sounds.search, Query(**arguments[0]))
-                answer = [1000 * (time.perf_counter() - began), found.total]
-            elif what == "similar":
-                began = time.perf_counter()
-                near = await asyncio.to_thread(library.sounds.similar, arguments[0], 50)
-                answer = [1000 * (time.perf_counter() - began), len(near)]
-            elif what == "map":
-                began = time.perf_counter()
-                places = await asyncio.to_thread(library.sounds.places)
-                answer = [1000 * (time.perf_counter() - began), len(places)]
-            elif what == "copy":
-                while not told.empty():
-                    told.get_nowait()
-                began = time.perf_counter()
-                await asyncio.to_thread(shutil.copyfile, arguments[0], arguments[1])
-                name = Path(arguments[1]).name
-                while not any(Path(s.path).name == name for s in (await told.get()).now):
-                    pass
-                answer = 1000 * (time.perf_counter() - began)
-            elif what == "star":
-                answer = (await library.mark(arguments[0], stars=arguments[1])).stars
-            elif what == "stars":
-                answer = {s.path: s.stars for s in library.sounds.search(Query(stars=1)).sounds}
-            elif what == "paths":
-                answer = sorted(s.path for s in library.sounds.every(Query(limit=1000)))  # type: ignore[attr-defined]
-            print(json.dumps(answer), flush=True)
+            print(json.dumps(await getattr(answers, what)(*arguments)), flush=True)
 
 
 class Daemon:
@@ -126,7 +147,8 @@ class Daemon:
             [*command, str(free_port())], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def ask(self, *question: object) -> Any:
+    def ask(self, *question: object) -> Any:  # noqa: ANN401 - as JSON has it
+        """Ask by the name of a method of ``Answers`` and its arguments."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps(question) + "\n")
@@ -134,6 +156,7 @@ class Daemon:
         return json.loads(self.process.stdout.readline())
 
     def until(self, condition: Callable[[int, int], bool]) -> None:
+        """Wait until sounds that are known, and files that wait, are as wanted."""
         while not condition(*self.ask("state")):
             time.sleep(0.1)
 
@@ -178,8 +201,12 @@ def first_scan(home: Path, samples: Path, count: int) -> None:
         theirs = sum(sum(reader.cpu_times()[:2]) for reader in readers) - theirs
         own = sum(process.cpu_times()[:2]) - own
         row("first scan", done / spent, "files/s")
-        row("its readers' time on the cores (decode, hash, describe)", 1000 * theirs / done, "ms/file")
-        row("its daemon's time on the cores (database)", 1000 * own / done, "ms/file")
+        row(
+            "its readers' time on the cores (decode, hash, describe)",
+            1000 * theirs / done,
+            "ms/file",
+        )
+        row("its daemon's time on the cores", 1000 * own / done, "ms/file")
         running.settle(count)
         row("memory of the daemon after it", process.memory_info().rss / 1e6, "MB")
 
@@ -205,14 +232,14 @@ def questions(home: Path, samples: Path, count: int) -> None:
         }
         every = []
         for label, make in kinds.items():
-            spent = [running.ask("search", make())[0] for _ in range(SEARCHES // len(kinds))]
+            spent = [running.ask("search", make()) for _ in range(SEARCHES // len(kinds))]
             percentiles(f"search: {label}", spent)
             every += spent
         percentiles("search: all of these", every)
-        row("more like this, the first time", running.ask("similar", 1)[0], "ms")
+        row("more like this, the first time", running.ask("similar", 1), "ms")
         numbers = [choose.randrange(1, count) for _ in range(60)]
-        percentiles("more like this", [running.ask("similar", number)[0] for number in numbers])
-        row("the map of all", running.ask("map")[0], "ms")
+        percentiles("more like this", [running.ask("similar", number) for number in numbers])
+        row("the map of all", running.ask("map"), "ms")
         source = next(samples.glob("*/*.wav"))
         copies = [
             running.ask("copy", str(source), str(samples / f"copy_{number}.wav"))

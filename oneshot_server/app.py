@@ -17,7 +17,7 @@ from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.engine.model_switch import ModelSwitch
 from oneshot_server.engine.supervisor import Supervisor
-from oneshot_server.errors import EngineFailedError, NotFoundError
+from oneshot_server.errors import EngineFailedError, NotFoundError, OneshotError
 from oneshot_server.jobs.blend import Blend
 from oneshot_server.jobs.core import OneshotCore
 from oneshot_server.jobs.event_bus import EventBus
@@ -41,6 +41,7 @@ from oneshot_server.library.parent_files import SoundFolders
 from oneshot_server.library.reserve_folder import ReserveFolder
 from oneshot_server.library.samples_folder import SamplesFolder
 from oneshot_server.library.sound_library import SoundLibrary
+from oneshot_server.library.trash import tidy
 from oneshot_server.log import start_log, stop_log
 from oneshot_server.pipeline.model_folder import find_model, find_named_model
 from oneshot_server.settings import LOOPBACK, EngineSettings, Settings
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 CHECKPOINT_SECONDS: Final = 5.0
+TIDY_SECONDS: Final = 3600.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +181,6 @@ async def running_daemon(
             journal=journal,
             bus=bus,
             resolve=lambda request: blend.resolve(request, base_hash=engine.model_hash).request,
-            most_waiting=settings.engine.max_batch,
         )
         trainings = TrainingRuns(
             workshop=Workshop(
@@ -248,6 +249,9 @@ async def running_daemon(
         queue.restore(journal.unfinished())
         trainings.give_way(wanted=queue.waited_for)
         library.start()
+        if settings.samples.keep_days:
+            tidying = _tidy(library.sounds, home.trash, settings.samples.keep_days)
+            stack.push_async_callback(_cancel, asyncio.create_task(tidying))
         midi.start()
         stack.push_async_callback(midi.stop)
         trainings.start()
@@ -273,6 +277,17 @@ async def _checkpoints(database: Path) -> None:
     while True:
         await asyncio.sleep(CHECKPOINT_SECONDS)
         await asyncio.to_thread(checkpoint, database)
+
+
+async def _tidy(sounds: SoundLibrary, trash: Path, days: int) -> None:
+    while True:
+        try:
+            moved = await asyncio.to_thread(tidy, sounds, trash, days=days)
+            if moved:
+                log.info("old renders were moved", count=len(moved), trash=str(trash))
+        except OneshotError as error:
+            log.warning("old renders cannot be moved", error=str(error))
+        await asyncio.sleep(TIDY_SECONDS)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -14,13 +14,15 @@ from oneshot_server.errors import BadArgumentsError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from oneshot_server.domain.library import Near
+    from oneshot_server.library.sound_library import SoundLibrary
+
 app = typer.Typer(
     cls=OneshotGroup,
     help="Find, rate, export and tidy the sounds in the samples folder.",
     no_args_is_help=True,
 )
 
-DAY_SECONDS: Final = 86_400.0
 SHOWN_TROUBLES: Final = 10
 
 TextArgument = Annotated[
@@ -77,7 +79,7 @@ def search(
     shorter: ShorterOption = None,
     longer: LongerOption = None,
     like: Annotated[
-        Path | None, typer.Option("--like", help="sounds most like this one of the library")
+        Path | None, typer.Option("--like", help="sounds most like this file, wherever it is")
     ] = None,
     sort: Annotated[Sort, typer.Option("--sort")] = "newest",
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000)] = 20,
@@ -93,8 +95,7 @@ def search(
         if like is not None:
             if query != Query():
                 raise BadArgumentsError("--like stands alone, or with --limit")
-            path = str(like.absolute()) if like.exists() else str(like)
-            near = library.similar(library.sound_at(path).number, limit)
+            near = _like(like, library, limit)
             _show([one.sound for one in near], json=json, distances=[n.distance_db for n in near])
             return
         from dataclasses import replace
@@ -204,7 +205,7 @@ def gc(
 
     from oneshot_server.cli.library_place import opened_library
     from oneshot_server.library.home import resolve_home
-    from oneshot_server.library.trash import move_to_trash, unwanted
+    from oneshot_server.library.trash import DAY_SECONDS, tidy, unwanted
     from oneshot_server.settings import load_settings
 
     place = resolve_home(home)
@@ -214,14 +215,11 @@ def gc(
             "renders are kept for ever: say --older-than DAYS, or set samples.keep_days"
         )
     with opened_library(place) as (library, _):
-        found = list(unwanted(library, before=time.time() - days * DAY_SECONDS))
-        moved: list[tuple[Sound, str]] = []
-        for sound in found:
-            if dry_run:
-                moved.append((sound, str(place.trash / sound.path)))
-            elif (gone := move_to_trash(sound, library, place.trash)) is not None:
-                moved.append((sound, str(gone.path)))
-        library.update([sound.path for sound, _ in moved])
+        if dry_run:
+            found = unwanted(library, before=time.time() - days * DAY_SECONDS)
+            moved = [(sound, str(place.trash / sound.path)) for sound in found]
+        else:
+            moved = [(m.sound, str(m.path)) for m in tidy(library, place.trash, days=days)]
     if json:
         for sound, path in moved:
             print_json({"path": sound.path, "trash": path, "moved": not dry_run})
@@ -232,6 +230,67 @@ def gc(
     megabytes = sum(sound.size for sound, _ in moved) / 1e6
     verb = "would be moved" if dry_run else "moved"
     typer.echo(f"{len(moved)} renders, {megabytes:.1f} MB, {verb} to {printable(str(place.trash))}")
+
+
+@app.command()
+def gaps(
+    kind: Annotated[
+        list[str] | None, typer.Argument(help="kinds (default: all)", show_default=False)
+    ] = None,
+    *,
+    fill: Annotated[
+        int, typer.Option("--fill", min=0, max=64, help="render so many sounds where few are")
+    ] = 0,
+    json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Show what there is nothing of: kinds by length and brightness."""
+    from oneshot_server.cli.library_place import opened_library
+    from oneshot_server.library.gaps import TYPICAL, count_regions, emptiest
+    from oneshot_server.library.home import resolve_home
+
+    place = resolve_home(home)
+    kinds = kind or list(TYPICAL)
+    if unknown := [name for name in kinds if name not in TYPICAL]:
+        raise BadArgumentsError(f"kind = {unknown[0][:40]!r}, expected one of {', '.join(TYPICAL)}")
+    with opened_library(place) as (library, _):
+        regions = count_regions(library, kinds)
+    wanted = emptiest(regions, fill)
+    if wanted:
+        from oneshot_server.cli.filling import fill as fill_regions
+
+        fill_regions([region.prompt for region in wanted], place)
+        with opened_library(place, scan=True) as (library, _):
+            regions = count_regions(library, kinds)
+    if json:
+        for region in regions:
+            print_json({**vars(region), "prompt": region.prompt})
+        return
+    columns = [f"{r.length} {r.brightness}".strip() or "neither" for r in regions[:9]]
+    rows = [
+        (regions[start].kind, *(str(region.sounds) for region in regions[start : start + 9]))
+        for start in range(0, len(regions), 9)
+    ]
+    show_rows(("kind", *columns), rows)
+    empty = sum(not region.sounds for region in regions)
+    typer.echo(f"{empty} of {len(regions)} regions are empty")
+    now = {(r.kind, r.length, r.brightness): r.sounds for r in regions}
+    for region in wanted:
+        after = now[region.kind, region.length, region.brightness]
+        typer.echo(f"  {region.prompt}: {region.sounds} → {after}")
+    if empty and not fill:
+        typer.echo("--fill 8 asks for sounds there")
+
+
+def _like(file: Path, library: "SoundLibrary", count: int) -> "Sequence[Near]":
+    """By its name in the library, else a file of this disk."""
+    from oneshot_server.errors import ForbiddenError, NotFoundError
+
+    try:
+        number = library.sound_at(str(file.absolute() if file.exists() else file)).number
+    except (ForbiddenError, NotFoundError):
+        return library.similar_to_file(file, count)
+    return library.similar(number, count)
 
 
 def _query(

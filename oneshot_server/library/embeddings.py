@@ -50,12 +50,26 @@ class Embeddings:
             row = self._rows.get(number)
             if row is None:
                 raise NotFoundError(f"no sound has the number {number}")
-            distances = distances_to(self._matrix[: self._used], self._matrix[row])
-            distances[row] = np.inf
-            most = min(count, self._used - 1)
-            chosen = np.argpartition(distances, most)[:most] if most > 0 else np.zeros(0, np.int64)
-            chosen = chosen[np.argsort(distances[chosen], kind="stable")]
-            return [(int(self._numbers[i]), float(distances[i])) for i in chosen]
+            return self._closest(self._matrix[row], count, without=row)
+
+    def nearest_to(self, embedding: bytes, count: int) -> list[tuple[int, float]]:
+        """The sounds nearest to one that is not in the library; see ``nearest``."""
+        with self._lock:
+            self._follow()
+            return self._closest(_vector(embedding), count, without=None)
+
+    def _closest(
+        self, vector: Matrix, count: int, *, without: int | None
+    ) -> list[tuple[int, float]]:
+        distances = distances_to(self._matrix[: self._used], vector)
+        if without is not None:
+            distances[without] = np.inf
+        most = min(count, self._used - (without is not None))
+        if most <= 0:
+            return []
+        chosen = np.argpartition(distances, most - 1)[:most]
+        chosen = chosen[np.argsort(distances[chosen], kind="stable")]
+        return [(int(self._numbers[i]), float(distances[i])) for i in chosen]
 
     def all(self) -> tuple[npt.NDArray[np.int64], Matrix]:
         """Numbers, (sounds,), and embeddings, (sounds, EMBEDDING); copies."""

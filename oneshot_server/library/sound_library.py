@@ -136,7 +136,24 @@ class SoundLibrary:
         """See ``domain.library.Sounds``."""
         if not 1 <= count <= MOST_SIMILAR:
             raise BadArgumentsError(f"count = {count}, expected 1 to {MOST_SIMILAR}")
-        found = self._asked(lambda: self._vectors().nearest(number, count))
+        return self._near(self._asked(lambda: self._vectors().nearest(number, count)))
+
+    def similar_to_file(self, path: Path, count: int) -> Sequence[Near]:
+        """The sounds most like a file that may lie anywhere; for who sits at this machine.
+
+        Raises:
+            NotFoundError: no such file, or it is no sound; the text says why.
+        """
+        with self._changing:
+            (contents,) = self._reader.read([str(path.absolute())])
+        if contents is None or contents.trouble:
+            raise NotFoundError(
+                f"{path}: {'no such file' if contents is None else contents.trouble}"
+            )
+        embedding = contents.embedding
+        return self._near(self._asked(lambda: self._vectors().nearest_to(embedding, count)))
+
+    def _near(self, found: Sequence[tuple[int, float]]) -> Sequence[Near]:
         near = []
         for other, distance in found:
             with suppress(NotFoundError):  # gone meanwhile
@@ -188,6 +205,23 @@ class SoundLibrary:
             "SELECT (SELECT count(*) FROM sounds), (SELECT count(*) FROM sounds WHERE trouble = '')"
         )
         return Counts(sounds=usable, unusable=rows - usable)
+
+    def count_regions(
+        self, kind: str, *, seconds: tuple[float, float], brightness_hz: tuple[float, float]
+    ) -> dict[tuple[int, int], int]:
+        """How many sounds of a kind lie below, between and above two lengths and brightnesses.
+
+        Returns:
+            Counts by 0, 1 or 2 of each; what is empty is not there.
+        """
+        rows = self._rows(
+            "SELECT (seconds >= ?) + (seconds >= ?), (brightness_hz >= ?) + (brightness_hz >= ?), "
+            "count(*) FROM sounds WHERE trouble = '' AND kind = ? GROUP BY 1, 2",
+            *seconds,
+            *brightness_hz,
+            kind,
+        )
+        return {(length, brightness): count for length, brightness, count in rows}
 
     def every(self, query: Query) -> Iterator[Sound]:
         """All sounds that a query asks for, whatever its limit."""

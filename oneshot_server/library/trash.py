@@ -8,6 +8,7 @@ import errno
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,10 +19,12 @@ from oneshot_server.domain.library import Mark, Query, Sound
 from oneshot_server.errors import MetadataError, NotFoundError
 from oneshot_server.library.file_names import numbered
 from oneshot_server.library.samples_folder import PART_PREFIX, PART_SUFFIX, explained
+from oneshot_server.library.sound_index import IndexLostError
 from oneshot_server.library.sound_library import SoundLibrary
 from oneshot_server.library.wav_metadata import read_mark, recipe_in
 
 PAGE: Final = 500
+DAY_SECONDS: Final = 86_400.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +54,21 @@ def unwanted(library: SoundLibrary, *, before: float) -> Iterator[Sound]:
         if len(page) < PAGE:
             return
         offset += PAGE
+
+
+def tidy(library: SoundLibrary, trash: Path, *, days: float) -> list[Moved]:
+    """Move what is unwanted and older than some days.
+
+    Raises:
+        DiskFullError: no space left.
+        ForbiddenError: a file cannot be moved.
+    """
+    before = time.time() - days * DAY_SECONDS
+    moved = [move_to_trash(sound, library, trash) for sound in [*unwanted(library, before=before)]]
+    found = [one for one in moved if one is not None]
+    with suppress(IndexLostError):  # the new one never knew them here
+        library.update([one.sound.path for one in found])
+    return found
 
 
 def move_to_trash(sound: Sound, library: SoundLibrary, trash: Path) -> Moved | None:

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from oneshot_server.app import render_locally, running_daemon
@@ -21,7 +22,8 @@ from oneshot_server.errors import (
     ForbiddenError,
 )
 from oneshot_server.library.home import Home
-from oneshot_server.settings import OscSettings, Settings, WebSettings
+from oneshot_server.settings import OscSettings, SamplesSettings, Settings, WebSettings
+from tests.unit.library.sounds import render
 
 FAKE = [sys.executable, "-m", "oneshot_server.engine.fake"]
 TERMINAL = (Done, Failed, Cancelled)
@@ -127,6 +129,40 @@ def test_sounds_are_made_of_sounds_and_a_parent_that_goes_ends_that_job_alone(tm
             last = daemon.core.submit(kick())
             await until_ended(daemon, [last])
             assert isinstance(daemon.core.history(last)[-1], Done)
+
+    asyncio.run(body())
+
+
+def test_a_daemon_knows_what_it_rendered_and_follows_what_is_done_to_it(tmp_path):
+    async def body():
+        async with running_daemon(free_settings(), Home(tmp_path), command=FAKE) as daemon:
+            library, told = daemon.core.library, asyncio.Queue()
+            library.subscribe(told.put_nowait)
+            await until_ended(daemon, [daemon.core.submit(kick())])
+            path = daemon.core.list_items("recent")[0].detail
+            assert (await library.mark(path, stars=3)).stars == 3
+            os.rename(path, tmp_path / "samples" / "mine.wav")  # noqa: PTH104 - no Path in coroutines
+            paths: list[str] = []
+            while paths[-1:] != ["mine.wav"]:
+                paths += [sound.path for sound in (await told.get()).now]
+            assert [item.name for item in daemon.core.list_items("recent")] == ["mine.wav"]
+            assert library.sounds.sound_at("mine.wav").stars == 3
+
+    asyncio.run(body())
+
+
+def test_a_daemon_that_is_told_to_tidies_its_samples(tmp_path):
+    (tmp_path / "samples").mkdir()
+    old = tmp_path / "samples" / "old.wav"
+    old.write_bytes(render(1))
+    os.utime(old, (1000, 1000))
+
+    async def body():
+        settings = msgspec.structs.replace(free_settings(), samples=SamplesSettings(keep_days=1))
+        async with running_daemon(settings, Home(tmp_path), command=FAKE):
+            while old.exists():  # noqa: ASYNC110 - files raise no event here
+                await asyncio.sleep(0.02)
+        assert (tmp_path / "trash" / "old.wav").read_bytes() == render(1)
 
     asyncio.run(body())
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from oneshot_server.library import trash as module
-from oneshot_server.library.trash import move_to_trash, unwanted
+from oneshot_server.library.trash import move_to_trash, tidy, unwanted
 from tests.unit.library.sounds import follow, foreign, library, paths, render
 
 OLD = 1000.0
@@ -47,6 +47,17 @@ def test_only_old_renders_without_stars_and_tags_are_moved(tmp_path, samples):
         assert paths(opened) == ["foreign.wav", "new.wav", "starred.wav", "tagged.wav"]
     assert (tmp_path / "trash" / "deep" / "old.wav").read_bytes() == render(1)
     assert (samples / "broken.wav").exists()
+
+
+def test_tidying_goes_by_days_and_the_index_knows(tmp_path, samples):
+    put(samples / "old.wav", render(1))
+    (samples / "new.wav").write_bytes(render(2))
+    with library(tmp_path) as opened:
+        follow(opened)
+        (moved,) = tidy(opened, tmp_path / "trash", days=1)
+        assert moved.sound.path == "old.wav"
+        assert paths(opened) == ["new.wav"]
+        assert opened.compare() == ([], [])
 
 
 def test_what_was_starred_behind_the_index_stays(tmp_path, samples):
