@@ -64,7 +64,9 @@ class Guard:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers[name] = value
-                headers.setdefault("Cache-Control", "no-store")
+                # What the page is made of is asked for again, and sent if it is another one.
+                ours = scope["path"].startswith("/api/")
+                headers.setdefault("Cache-Control", "no-store" if ours else "no-cache")
             await send(message)
 
         if scope["type"] != "http":

@@ -1,9 +1,13 @@
 import asyncio
+import re
+from pathlib import Path
 
 import pytest
 
+from oneshot_server.transports import web
 from tests.unit.transports.web.peer import run
 
+PAGE = Path(web.__file__).parent / "page"
 TOKEN = "a-token-of-some-length"
 
 
@@ -17,6 +21,9 @@ def test_the_page_is_sent_with_headers_that_let_nothing_else_in(tmp_path):
         assert "script-src 'self';" in policy
         assert "unsafe" not in policy
         assert page.headers["x-content-type-options"] == "nosniff"
+        assert page.headers["cache-control"] == "no-cache"
+        modules = {path.name for path in PAGE.glob("*.js")}
+        assert set(re.findall(r'(?:href|src)="/(\w+\.js)"', page.content.decode())) == modules
         script = await web.ask("GET", "/app.js")
         assert "javascript" in script.headers["content-type"]
 
