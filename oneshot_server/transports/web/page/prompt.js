@@ -49,7 +49,8 @@ export function startPrompt() {
     show();
   });
   on("notice", ({ job, code, text }) => {
-    if (mine.has(job) && code !== "reserve_miss") toast(text);
+    if (!mine.has(job) || code === "reserve_miss") return;
+    toast(code === "unknown_words" ? `The model does not know: ${text}` : text);
   });
   on("failed", ({ job, text }) => {
     if (mine.has(job)) toast(text, true);
