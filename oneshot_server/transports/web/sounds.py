@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Final, get_args
 
 from msgspec import Meta, Struct
 from starlette.requests import Request
@@ -34,6 +35,7 @@ from oneshot_server.transports.web.specs import (
     text,
 )
 
+ONE: Final = "/api/sounds/{number}"
 NUMBER: Final = number("number", "of a sound, as a search says it", low=0, high=2**53)
 QUERY: Final = (
     text("text", "words, or their beginnings, of name, prompt and tags"),
@@ -111,52 +113,59 @@ class Sounds:
             answer=SoundMap,
             handle=self._map,
         )
-        for path, about, handle, more in (
-            ("", "a sound", self._sound, {"answer": Sound}),
-            ("/family", "its ancestors and descendants", self._family, {"answer": Family}),
-            ("/recipe", "how it was made, empty if it was not", self._recipe, {}),
-            (
-                "/similar",
-                "the sounds most like it, the nearest first",
-                self._similar,
-                {"answer": Sequence[Near], "query": (COUNT,)},
-            ),
-            (
-                "/file",
-                "its file",
-                self._file,
-                {"media": "audio/wav", "query": (VERSION,)},
-            ),
-            (
-                "/audio",
-                "its beginning as a WAV, for browsers that cannot read its format",
-                self._audio,
-                {"media": "audio/wav", "query": (VERSION,)},
-            ),
-            (
-                "/picture",
-                "waveform above, spectrogram below, as opacity: 192 by 128 pixels",
-                self._picture,
-                {"media": "image/png", "query": (VERSION,)},
-            ),
-        ):
-            yield self._of_one("GET", path, about, handle, **more)
-        for path, about, handle, required in (
-            ("/stars", "rate a sound", self._star, (STARS,)),
-            ("/tags", "tag a sound", self._tag, (TAGS,)),
-            ("/played", "count that a sound was heard", self._played, ()),
-        ):
-            yield self._of_one("POST", path, about, handle, required=required, answer=Sound)
+        yield from self._readings()
+        yield from self._marks()
 
-    def _of_one(self, method: str, path: str, about: str, handle: Any, **more: Any) -> Operation:  # noqa: ANN401 - as Operation's
-        return Operation(
-            method=method,
-            path=f"/api/sounds/{{number}}{path}",
-            help=about,
-            path_parameters=(NUMBER,),
-            handle=handle,
-            **more,
+    def _readings(self) -> Iterator[Operation]:
+        """What is asked of one sound."""
+        one = partial(Operation, method="GET", path_parameters=(NUMBER,))
+        yield one(path=ONE, help="a sound", handle=self._sound, answer=Sound)
+        yield one(
+            path=f"{ONE}/family",
+            help="its ancestors and descendants",
+            handle=self._family,
+            answer=Family,
         )
+        yield one(
+            path=f"{ONE}/recipe",
+            help="how it was made; empty if it was not made here",
+            handle=self._recipe,
+        )
+        yield one(
+            path=f"{ONE}/similar",
+            help="the sounds most like it, the nearest first",
+            handle=self._similar,
+            query=(COUNT,),
+            answer=Sequence[Near],
+        )
+        yield one(
+            path=f"{ONE}/file",
+            help="its file",
+            handle=self._file,
+            query=(VERSION,),
+            media="audio/wav",
+        )
+        yield one(
+            path=f"{ONE}/audio",
+            help="its beginning as a WAV, for browsers that cannot read its format",
+            handle=self._audio,
+            query=(VERSION,),
+            media="audio/wav",
+        )
+        yield one(
+            path=f"{ONE}/picture",
+            help="waveform above, spectrogram below, as opacity: 192 by 128 pixels",
+            handle=self._picture,
+            query=(VERSION,),
+            media="image/png",
+        )
+
+    def _marks(self) -> Iterator[Operation]:
+        """What is written down about one sound."""
+        one = partial(Operation, method="POST", path_parameters=(NUMBER,), answer=Sound)
+        yield one(path=f"{ONE}/stars", help="rate a sound", handle=self._star, required=(STARS,))
+        yield one(path=f"{ONE}/tags", help="tag a sound", handle=self._tag, required=(TAGS,))
+        yield one(path=f"{ONE}/played", help="count that a sound was heard", handle=self._played)
 
     async def _find(self, request: Request) -> Response:
         query = Query(**query_values(request, QUERY))  # type: ignore[arg-type]
