@@ -33,6 +33,7 @@ from oneshot_server.engine.messages import (
 from oneshot_server.engine.novelty import Novelty
 from oneshot_server.engine.takes import Take, Takes, takes_of
 from oneshot_server.errors import BadArgumentsError, DefectError
+from oneshot_server.library.projection import features_to_embedding
 from oneshot_server.library.touched_wav import touch_wav
 from oneshot_server.library.wav_encoding import encode_wav
 from oneshot_server.library.wav_metadata import embed
@@ -215,8 +216,8 @@ class JobRenderer:
             return takes[0]
         rate = self._model.card.profile.sample_rate
         finished = [finish(take.waveform, rate, take.slot.finish) for take in takes]
-        heard = [describe(waveform.numpy(), rate) for waveform in finished]
-        return takes[self._novelty.furthest([one.embedding for one in heard])]
+        heard = [describe(waveform.numpy(), rate).features for waveform in finished]
+        return takes[self._novelty.furthest([features_to_embedding(one) for one in heard])]
 
     def _deliver(
         self, take: Take, applied: AppliedLoras, sampling: Sampling, subtype: str, send: Send

@@ -87,7 +87,7 @@ class FakeSounds:
     def similar(self, number: int, count: int) -> Sequence[Near]:
         """See ``domain.library.Sounds``."""
         others = [one for one in self.known if one.number != number][:count]
-        return [Near(sound=one, distance_db=float(place)) for place, one in enumerate(others)]
+        return [Near(sound=one, distance=float(place)) for place, one in enumerate(others)]
 
     def places(self) -> Sequence[Place]:
         """See ``domain.library.Sounds``."""
