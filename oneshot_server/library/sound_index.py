@@ -23,7 +23,7 @@ from oneshot_server.library.sound_contents import Contents, Stamp
 
 log = structlog.get_logger(__name__)
 
-VERSION: Final = 3
+VERSION: Final = 1
 LONGEST_TEXT: Final = 2000  # characters of a stranger's recipe that are kept apart
 TAG_END: Final = "\n"
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
