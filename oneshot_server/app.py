@@ -240,7 +240,7 @@ async def running_daemon(
         trainings.give_way(wanted=queue.waited_for)
         library.start()
         if settings.samples.keep_days:
-            tidying = _tidy(library.sounds, home.trash, settings.samples.keep_days)
+            tidying = _tidy(library, home.trash, settings.samples.keep_days)
             stack.push_async_callback(_cancel, asyncio.create_task(tidying))
         midi.start()
         stack.push_async_callback(midi.stop)
@@ -266,10 +266,11 @@ async def _checkpoints(database: Path) -> None:
         await asyncio.to_thread(checkpoint, database)
 
 
-async def _tidy(sounds: SoundLibrary, trash: Path, days: int) -> None:
+async def _tidy(library: LivingLibrary, trash: Path, days: int) -> None:
+    await library.settled.wait()
     while True:
         try:
-            moved = await asyncio.to_thread(tidy, sounds, trash, days=days)
+            moved = await asyncio.to_thread(tidy, library.sounds, trash, days=days)
             if moved:
                 log.info("old renders were moved", count=len(moved), trash=str(trash))
         except OneshotError as error:
