@@ -155,6 +155,7 @@ async def running_daemon(
             per_pad=settings.pads.reserve,
             most_bytes=settings.pads.reserve_megabytes * 1_000_000,
             max_batch=settings.engine.max_batch,
+            taste=settings.pads.taste,
         )
         queue = JobQueue(
             renderer=engine,

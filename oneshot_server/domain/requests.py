@@ -81,6 +81,7 @@ class GenerateRequest:
         walk: seeds from one independent sound to the next; those between are their neighbours.
         touch: what a hit's velocity does to each finished sound.
         novelty: 0 to 1; how much is rendered to find what the library does not have yet.
+        taste: its seed is free, so what the listener's stars say may choose among two.
 
     Raises:
         BadArgumentsError: a value out of its range; the text names it.
@@ -101,6 +102,7 @@ class GenerateRequest:
     walk: int | None = None
     touch: Touch | None = None
     novelty: float | None = None
+    taste: bool = False
 
     def __post_init__(self) -> None:
         for parameter, value in (
