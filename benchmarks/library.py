@@ -318,7 +318,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()))
-    parser.add_argument("--only", choices=["speed", "safety"])
+    parser.add_argument("--only", choices=["sounds", "speed", "safety"])
+    parser.add_argument("--samples", type=Path, help="written once, and kept for the next run")
     parser.add_argument("--serve", nargs=3, metavar=("HOME", "SAMPLES", "PORT"))
     arguments = parser.parse_args()
     if arguments.serve:
@@ -327,8 +328,11 @@ def main() -> None:
         return
     work = Path(tempfile.mkdtemp(prefix="oneshot-library-", dir=arguments.work))
     try:
-        samples, home, count = work / "samples", work / "home", arguments.files
-        write_sounds(samples, count)
+        samples, home, count = arguments.samples or work / "samples", work / "home", arguments.files
+        if not samples.exists():
+            write_sounds(samples, count)
+        if arguments.only == "sounds":
+            return
         size = sum(file.stat().st_size for file in samples.rglob("*.wav"))
         print(f"{count} files, {size / 1e6:.0f} MB, {psutil.cpu_count()} cores", flush=True)
         first_scan(home, samples, count)

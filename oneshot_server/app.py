@@ -162,6 +162,7 @@ async def running_daemon(
             per_pad=settings.pads.reserve,
             most_bytes=settings.pads.reserve_megabytes * 1_000_000,
             max_batch=settings.engine.max_batch,
+            taste=settings.pads.taste,
         )
         queue = JobQueue(
             renderer=engine,
@@ -250,7 +251,7 @@ async def running_daemon(
         trainings.give_way(wanted=queue.waited_for)
         library.start()
         if settings.samples.keep_days:
-            tidying = _tidy(library.sounds, home.trash, settings.samples.keep_days)
+            tidying = _tidy(library, home.trash, settings.samples.keep_days)
             stack.push_async_callback(_cancel, asyncio.create_task(tidying))
         midi.start()
         stack.push_async_callback(midi.stop)
@@ -279,10 +280,11 @@ async def _checkpoints(database: Path) -> None:
         await asyncio.to_thread(checkpoint, database)
 
 
-async def _tidy(sounds: SoundLibrary, trash: Path, days: int) -> None:
+async def _tidy(library: LivingLibrary, trash: Path, days: int) -> None:
+    await library.settled.wait()
     while True:
         try:
-            moved = await asyncio.to_thread(tidy, sounds, trash, days=days)
+            moved = await asyncio.to_thread(tidy, library.sounds, trash, days=days)
             if moved:
                 log.info("old renders were moved", count=len(moved), trash=str(trash))
         except OneshotError as error:

@@ -96,7 +96,7 @@ def search(
             if query != Query():
                 raise BadArgumentsError("--like stands alone, or with --limit")
             near = _like(like, library, limit)
-            _show([one.sound for one in near], json=json, distances=[n.distance_db for n in near])
+            _show([one.sound for one in near], json=json, distances=[n.distance for n in near])
             return
         from dataclasses import replace
 
@@ -246,13 +246,15 @@ def gaps(
 ) -> None:
     """Show what there is nothing of: kinds by length and brightness."""
     from oneshot_server.cli.library_place import opened_library
-    from oneshot_server.library.gaps import TYPICAL, count_regions, emptiest
+    from oneshot_server.library.gaps import count_regions, emptiest, typical
     from oneshot_server.library.home import resolve_home
 
     place = resolve_home(home)
-    kinds = kind or list(TYPICAL)
-    if unknown := [name for name in kinds if name not in TYPICAL]:
-        raise BadArgumentsError(f"kind = {unknown[0][:40]!r}, expected one of {', '.join(TYPICAL)}")
+    kinds = kind or list(typical())
+    if unknown := [name for name in kinds if name not in typical()]:
+        raise BadArgumentsError(
+            f"kind = {unknown[0][:40]!r}, expected one of {', '.join(typical())}"
+        )
     with opened_library(place) as (library, _):
         regions = count_regions(library, kinds)
     wanted = emptiest(regions, fill)
@@ -323,7 +325,7 @@ def _show(
     if json:
         for sound, distance in zip(sounds, far, strict=True):
             about: dict[str, Any] = asdict(sound)
-            print_json(about if distance is None else {**about, "distance_db": round(distance, 2)})
+            print_json(about if distance is None else {**about, "distance": round(distance, 2)})
         return
     rows = [
         (
@@ -333,13 +335,13 @@ def _show(
             f"{sound.seconds:.2f}",
             f"{sound.brightness_hz:.0f}",
             ", ".join(sound.tags),
-            "" if distance is None else f"{distance:.1f}",
+            "" if distance is None else f"{distance:.2f}",
             sound.path,
         )
         for sound, distance in zip(sounds, far, strict=True)
     ]
     if rows:
-        show_rows(("stars", "kind", "key", "s", "Hz", "tags", "dB away", "file"), rows)
+        show_rows(("stars", "kind", "key", "s", "Hz", "tags", "away", "file"), rows)
 
 
 def _stars(count: int) -> str:

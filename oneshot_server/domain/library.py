@@ -137,10 +137,10 @@ class Found:
 
 @dataclass(frozen=True, kw_only=True)
 class Near:
-    """A sound, and how far it is from another: RMS difference of their log-mel envelopes, dB."""
+    """A sound, and how far it is from another; two of one kind are usually about 1 apart."""
 
     sound: Sound
-    distance_db: float
+    distance: float
 
 
 @dataclass(frozen=True, kw_only=True)

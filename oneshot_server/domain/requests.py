@@ -86,6 +86,7 @@ class GenerateRequest:
         reshape: begin from sounds instead of noise alone.
         parent_files: where those sounds are, in the order of its parents.
         novelty: 0 to 1; how much is rendered to find what the library does not have yet.
+        taste: its seed is free, so what the listener's stars say may choose among two.
 
     Raises:
         BadArgumentsError: a value out of its range; the text names it.
@@ -108,6 +109,7 @@ class GenerateRequest:
     reshape: Reshape | None = None
     parent_files: tuple[str, ...] = ()
     novelty: float | None = None
+    taste: bool = False
 
     def __post_init__(self) -> None:
         for parameter, value in (

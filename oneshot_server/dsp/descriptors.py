@@ -1,4 +1,4 @@
-"""What the library knows of a sound by listening: numbers, and an embedding to compare it by.
+"""What the library knows of a sound by listening: numbers, and features to compare it by.
 
 Only numpy, as the daemon's side never reaches torch.
 """
@@ -22,11 +22,14 @@ BANDS: Final = 40
 LOWEST_HZ: Final = 30.0
 HIGHEST_HZ: Final = 16_000.0
 RANGE_DB: Final = 60.0
-EDGES_SECONDS: Final = (0.0, 0.025, 0.06, 0.12, 0.25, 0.5, 1.0, LONGEST_SECONDS)
+EDGES_SECONDS: Final = (0.0, 0.025, 0.06, 0.12, 0.25, 0.5, 1.0, 1.5)
 """Where the parts begin that a sound is compared by: the attack is worth more than the tail."""
-CEPSTRA: Final = 12
-EMBEDDING: Final = (len(EDGES_SECONDS) - 1) * CEPSTRA
-"""Numbers in an embedding."""
+PART_CEPSTRA: Final = 12
+CEPSTRA: Final = 20
+SOUNDING_DB: Final = -40.0
+SHAPES: Final = 7
+FEATURES: Final = (len(EDGES_SECONDS) - 1) * PART_CEPSTRA + 3 * CEPSTRA + SHAPES
+"""Numbers that a sound is compared by; ``library.projection`` says how much each is worth."""
 
 LEVEL_SECONDS: Final = 0.05
 PITCH_SECONDS: Final = 0.12
@@ -44,14 +47,13 @@ class Descriptors:
         level_db: RMS of the loudest 50 ms, dBFS; -120 for silence.
         brightness_hz: centroid of the power spectrum.
         key: the note of its pitch, ``F1``; empty without one.
-        embedding: (``EMBEDDING``,), float32; the distance of two is about the RMS difference of
-            their log-mel envelopes, dB.
+        features: (``FEATURES``,), float32; statistics of the log-mel spectrum, level taken out.
     """
 
     level_db: float
     brightness_hz: float
     key: str
-    embedding: npt.NDArray[np.float32]
+    features: npt.NDArray[np.float32]
 
 
 def describe(waveform: Waveform, sample_rate: int) -> Descriptors:
@@ -68,7 +70,7 @@ def describe(waveform: Waveform, sample_rate: int) -> Descriptors:
         level_db=_level(waveform, sample_rate),
         brightness_hz=_centroid(power, sample_rate),
         key=hertz_to_note(pitch(waveform, sample_rate)),
-        embedding=_embed(power, sample_rate),
+        features=_features(power, sample_rate),
     )
 
 
@@ -156,19 +158,57 @@ def _centroid(power: npt.NDArray[np.float32], sample_rate: int) -> float:
     return float(hertz @ bins / max(float(bins.sum()), 1e-12))
 
 
-def _embed(power: npt.NDArray[np.float32], sample_rate: int) -> npt.NDArray[np.float32]:
-    """(frames, bins) to the cepstra of each part's mean log-mel spectrum, level taken out."""
-    mel = power @ _filters(power.shape[1], sample_rate)
-    level = 10.0 * np.log10(np.maximum(mel, 1e-12))
+def _features(power: npt.NDArray[np.float32], sample_rate: int) -> npt.NDArray[np.float32]:
+    """(frames, bins) to the features: cepstra of parts, their statistics, and the sound's shape."""
+    mel = np.maximum(power @ _filters(power.shape[1], sample_rate), 1e-12)
+    level = 10.0 * np.log10(mel)
     level = np.maximum(level - level.max(initial=-120.0), -RANGE_DB)
+    return np.concatenate((_parts(level), _statistics(level), _shape(mel, level)), dtype=np.float32)
+
+
+def _parts(level: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Cepstra of each part's mean log-mel spectrum."""
     edges = [round(seconds * FRAMES_A_SECOND) for seconds in EDGES_SECONDS]
-    parts = np.full((len(edges) - 1, BANDS), -RANGE_DB, np.float32)
+    parts = np.empty((len(edges) - 1, BANDS), np.float32)
     for number, (begin, end) in enumerate(pairwise(edges)):
         heard = level[begin:end]
         # What lies behind the end is silence, and counts as such.
         parts[number] = (heard.sum(axis=0) - RANGE_DB * (end - begin - len(heard))) / (end - begin)
-    cepstra = parts @ _cosines() / math.sqrt(BANDS * len(parts))
-    return np.ascontiguousarray(cepstra.reshape(-1), np.float32)
+    return (parts @ _cosines(PART_CEPSTRA)).reshape(-1)
+
+
+def _statistics(level: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Mean, deviation and mean change of the cepstra; a frame counts by how loud it is."""
+    cepstra = level @ _cosines(CEPSTRA)
+    weights = np.maximum(level.max(axis=1) + RANGE_DB, 1e-6)[:, None]
+    weights = weights / weights.sum()
+    mean = (cepstra * weights).sum(axis=0)
+    deviation = np.sqrt(((cepstra - mean) ** 2 * weights).sum(axis=0))
+    changes = np.abs(np.diff(cepstra, axis=0, prepend=cepstra[:1]))
+    change = changes.sum(axis=0) / max(1, len(cepstra) - 1)
+    return np.concatenate((mean, deviation, change))
+
+
+def _shape(mel: npt.NDArray[np.float32], level: npt.NDArray[np.float32]) -> list[float]:
+    """Duration, attack, centroid, spread, flatness, where the energy lies in time, and flux."""
+    envelope = mel.sum(axis=1, dtype=np.float64)
+    seconds = np.arange(len(envelope)) / FRAMES_A_SECOND
+    sounding = (10.0 * np.log10(envelope / envelope.max()) > SOUNDING_DB).sum() / FRAMES_A_SECOND
+    spectrum = mel.sum(axis=0, dtype=np.float64)
+    spectrum /= spectrum.sum()
+    bands = np.arange(BANDS)
+    centroid = float(spectrum @ bands)
+    spread = math.sqrt(float(spectrum @ (bands - centroid) ** 2))
+    flatness = math.exp(float(np.log(spectrum + 1e-9).mean())) * BANDS
+    return [
+        math.log(sounding + 0.02),
+        math.log(float(seconds[envelope.argmax()]) + 0.02),
+        centroid,
+        math.log(spread + 0.5),
+        math.log(flatness + 1e-3),
+        math.log(float(envelope @ seconds / envelope.sum()) + 0.01),
+        float(np.abs(np.diff(level, axis=0)).mean()) if len(level) > 1 else 0.0,
+    ]
 
 
 @lru_cache(maxsize=16)
@@ -193,10 +233,10 @@ def _mel(hertz: float) -> float:
     return 2595.0 * math.log10(1.0 + hertz / 700.0)
 
 
-@lru_cache(maxsize=1)
-def _cosines() -> npt.NDArray[np.float32]:
-    """The first columns of an orthonormal DCT-II, (bands, cepstra)."""
-    places = (np.arange(BANDS) + 0.5)[:, None] * np.arange(CEPSTRA) * (math.pi / BANDS)
+@lru_cache(maxsize=2)
+def _cosines(count: int) -> npt.NDArray[np.float32]:
+    """The first columns of an orthonormal DCT-II, (bands, count)."""
+    places = (np.arange(BANDS) + 0.5)[:, None] * np.arange(count) * (math.pi / BANDS)
     cosines = np.cos(places) * math.sqrt(2.0 / BANDS)
     cosines[:, 0] /= math.sqrt(2.0)
     return np.asarray(cosines, np.float32)

@@ -1,6 +1,6 @@
 """The sounds of a job or of several, cut into the batches that are rendered together."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from oneshot_server.domain.finish_options import FinishOptions
@@ -21,6 +21,8 @@ class Group:
 
 
 Work = RenderSpare | Group
+
+Candidates = Callable[[GenerateRequest], int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,13 +86,26 @@ def subtype_of(work: Work) -> str:
     return work.jobs[0].subtype if isinstance(work, Group) else work.subtype
 
 
-def job_to_batches(work: Work, largest: int) -> Iterator[tuple[Slot, ...]]:
-    """The batches of at most ``largest``; one that is replayed keeps its size."""
+def plain_candidates(request: GenerateRequest) -> int:
+    """How many sounds are rendered for each that is wanted, as the request alone says."""
+    return request.candidates
+
+
+def job_to_batches(
+    work: Work, largest: int, candidates: Candidates = plain_candidates
+) -> Iterator[tuple[Slot, ...]]:
+    """The batches of at most ``largest``; one that is replayed keeps its size.
+
+    Args:
+        work: what is asked for.
+        largest: sounds of a batch.
+        candidates: how many sounds are rendered for each that a request wants.
+    """
     if isinstance(work, RenderSpare):
         slots = [
             Slot(job=work.job, index=index, seed=seed, request=part.request, finish=part.finish)
             for index, part in enumerate(work.parts)
-            for seed in _seeds(part.request, 0)
+            for seed in _seeds(part.request, 0, candidates(part.request))
         ]
     elif (replay := work.jobs[0].request.replay) is not None:
         yield tuple(
@@ -103,7 +118,7 @@ def job_to_batches(work: Work, largest: int) -> Iterator[tuple[Slot, ...]]:
             _slot(job, None if index in job.skip else index, seed)
             for job in work.jobs
             for index in range(job.request.count)
-            for seed in _seeds(job.request, index)
+            for seed in _seeds(job.request, index, candidates(job.request))
         ]
     for start in range(0, len(slots), largest):
         batch = tuple(slots[start : start + largest])
@@ -111,14 +126,9 @@ def job_to_batches(work: Work, largest: int) -> Iterator[tuple[Slot, ...]]:
             yield batch
 
 
-def first_spare_seed(request: GenerateRequest) -> int:
-    """Number of the first seed that no candidate of a job has; see ``GenerateRequest.seed_of``."""
-    return request.count * request.candidates
-
-
-def _seeds(request: GenerateRequest, index: int) -> list[int]:
+def _seeds(request: GenerateRequest, index: int, candidates: int) -> list[int]:
     """Seeds of a sound's candidates: its own, and then some behind those of all sounds."""
-    others = request.candidates - 1
+    others = candidates - 1
     first = request.count + index * others
     return [request.seed_of(number) for number in (index, *range(first, first + others))]
 

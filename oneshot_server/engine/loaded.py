@@ -12,6 +12,7 @@ from oneshot_server.engine.batches import Work, jobs_of
 from oneshot_server.engine.messages import RenderNotice
 from oneshot_server.engine.novelty import Novelty
 from oneshot_server.engine.render_job import JobRenderer, Send
+from oneshot_server.engine.taste import Taste
 from oneshot_server.errors import OutOfMemoryError, PrecisionError
 from oneshot_server.library.lora_store import LoraStore
 from oneshot_server.pipeline.device import (
@@ -59,7 +60,7 @@ class Loaded:
     ) -> None:
         self._folder = folder
         self._loras = LoraStore(loras) if loras is not None else None
-        self._novelty = Novelty(index)
+        self._novelty, self._taste = Novelty(index), Taste(index)
         self._max_batch = max_batch
         self._device = choose_device(device)
         plan = self._plan(precision)
@@ -128,6 +129,7 @@ class Loaded:
             max_batch=min(plan.max_batch, self._max_batch),
             loras=self._loras,
             novelty=self._novelty,
+            taste=self._taste,
         )
 
     def _load_in_single(self) -> None:

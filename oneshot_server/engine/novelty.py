@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from oneshot_server.dsp.descriptors import EMBEDDING
+from oneshot_server.library.projection import EMBEDDING
 
 log = logging.getLogger(__name__)
 

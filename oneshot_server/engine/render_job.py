@@ -15,10 +15,10 @@ from oneshot_server.dsp.defects import find_defect
 from oneshot_server.dsp.descriptors import describe
 from oneshot_server.dsp.finish import finish
 from oneshot_server.engine.batches import (
+    Candidates,
     Slot,
     Work,
     asked,
-    first_spare_seed,
     job_to_batches,
     jobs_of,
     subtype_of,
@@ -33,7 +33,9 @@ from oneshot_server.engine.messages import (
 from oneshot_server.engine.novelty import Novelty
 from oneshot_server.engine.parents import Beginning, ParentReader
 from oneshot_server.engine.takes import Take, Takes, takes_of
+from oneshot_server.engine.taste import Taste
 from oneshot_server.errors import BadArgumentsError, DefectError
+from oneshot_server.library.projection import features_to_embedding
 from oneshot_server.library.touched_wav import touch_wav
 from oneshot_server.library.wav_encoding import encode_wav
 from oneshot_server.library.wav_metadata import embed
@@ -43,6 +45,7 @@ from oneshot_server.pipeline.prompt_weights import without_weights
 from oneshot_server.pipeline.render import Sounds, prompt_to_words, render_draws
 
 MOST_TRIES: Final = 4
+TASTE_CANDIDATES: Final = 2
 
 Send = Callable[[Message], None]
 
@@ -50,10 +53,10 @@ Send = Callable[[Message], None]
 class _Retries:
     """Chooses seeds for sounds that came out broken, after the job's own."""
 
-    def __init__(self, requests: Sequence[GenerateRequest]) -> None:
+    def __init__(self, requests: Sequence[GenerateRequest], candidates: Candidates) -> None:
         self._tries: Counter[tuple[str, int]] = Counter()
         self._most = 1 if requests[0].replay is not None else MOST_TRIES
-        self._next = max(first_spare_seed(request) for request in requests)
+        self._next = max(request.count * candidates(request) for request in requests)
 
     def another(self, slot: Slot, defect: str) -> Slot:
         """The slot with another seed.
@@ -99,6 +102,7 @@ class JobRenderer:
         max_batch: sounds rendered together at the most.
         loras: where LoRAs are; ``None`` if there are none.
         novelty: knows what there is already.
+        taste: knows what the listener likes.
         render: as ``pipeline.render.render_draws``; tests put their own in.
     """
 
@@ -109,6 +113,7 @@ class JobRenderer:
         max_batch: int,
         loras: LoraVersions | None = None,
         novelty: Novelty | None = None,
+        taste: Taste | None = None,
         render: Callable[..., Sounds] = render_draws,
     ) -> None:
         self._model = model
@@ -116,6 +121,7 @@ class JobRenderer:
         self._loras = JobLoras(model, loras)
         self._parents = ParentReader(model)
         self._novelty = novelty or Novelty()
+        self._taste = taste or Taste()
         self._render = render
         self._platform = (
             f"torch {torch.__version__}, {model.device.type}, {torch.get_num_threads()} threads"
@@ -143,11 +149,11 @@ class JobRenderer:
         applied = self._begin(job, send)
         beginning = self._read_parents(name, request, send, give_way)
         sampling = choose_sampling(request, applied.sampling, self._model.card)
-        batches = deque(job_to_batches(job, self._max_batch))
+        batches = deque(job_to_batches(job, self._max_batch, self._candidates))
         takes = Takes(batches)
         ahead = sum(len(batch) for batch in batches)
         ready = 0
-        retries = _Retries([request for _, request in asked(job)])
+        retries = _Retries([request for _, request in asked(job)], self._candidates)
 
         def give_way_and_come_back() -> None:
             if give_way():
@@ -224,13 +230,20 @@ class JobRenderer:
             text = f"seconds = {request.seconds:g}, the model makes {longest:.2f} at the most"
             send(RenderNotice(job=job, code=NoticeCode.FALLBACK, text=text))
 
+    def _candidates(self, request: GenerateRequest) -> int:
+        by_taste = TASTE_CANDIDATES if request.taste and self._taste.knows else 1
+        return max(request.candidates, by_taste)
+
     def _choose(self, takes: Sequence[Take]) -> Take:
-        if takes[0].slot.request.candidates == 1:
+        request = takes[0].slot.request
+        if len(takes) == 1 and request.candidates == 1:
             return takes[0]
         rate = self._model.card.profile.sample_rate
         finished = [finish(take.waveform, rate, take.slot.finish) for take in takes]
-        heard = [describe(waveform.numpy(), rate) for waveform in finished]
-        return takes[self._novelty.furthest([one.embedding for one in heard])]
+        heard = [describe(waveform.numpy(), rate).features for waveform in finished]
+        embeddings = [features_to_embedding(one) for one in heard]
+        judge = self._novelty.furthest if request.candidates > 1 else self._taste.best
+        return takes[judge(embeddings)]
 
     def _deliver(
         self,

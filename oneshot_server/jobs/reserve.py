@@ -57,6 +57,7 @@ class Reserve:
         per_pad: sounds for each pad; 0 for no reserve at all.
         most_bytes: nothing more is rendered when the reserve takes up as much.
         max_batch: sounds rendered together.
+        taste: whether stars choose between two sounds where the seed is free.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Reserve:
         per_pad: int,
         most_bytes: int,
         max_batch: int,
+        taste: bool = False,
     ) -> None:
         self._bank = bank
         self._recipes = recipes
@@ -79,6 +81,7 @@ class Reserve:
         self._per_pad = per_pad
         self._most_bytes = most_bytes
         self._max_batch = max_batch
+        self._taste = taste
         self._shelves = Shelves()
         self._current: dict[int, PadRecipe] = {}
         self._batch: _Batch | None = None
@@ -294,7 +297,8 @@ class Reserve:
                 seeds = walked.setdefault(recipe.number, [])
                 seed = self._next_of_walk(recipe.number, seeds)
                 seeds.append(seed)
-            requests.append(replace(recipe.request, seed=seed))
+            free = recipe.seed_policy == "new"
+            requests.append(replace(recipe.request, seed=seed, taste=self._taste and free))
         return requests
 
     def _next_of_walk(self, number: int, chosen: Sequence[int]) -> int:

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from oneshot_server.dsp.descriptors import EMBEDDING
 from oneshot_server.errors import NotFoundError
+from oneshot_server.library.projection import EMBEDDING
 from oneshot_server.library.sound_index import SoundIndex
 
 Matrix = npt.NDArray[np.float32]
@@ -40,7 +40,7 @@ class Embeddings:
             self._pending.update(numbers)
 
     def nearest(self, number: int, count: int) -> list[tuple[int, float]]:
-        """The sounds nearest to one, without it: number and distance in dB, ascending.
+        """The sounds nearest to one, without it: number and distance, ascending.
 
         Raises:
             NotFoundError: the sound has no embedding.
@@ -129,7 +129,7 @@ class Embeddings:
 
 
 def distances_to(matrix: Matrix, vector: Matrix) -> Matrix:
-    """How far each row is from a vector, dB; (rows,)."""
+    """How far each row is from a vector; (rows,)."""
     difference = matrix - vector
     result: Matrix = np.sqrt(np.einsum("ij,ij->i", difference, difference))
     return result

@@ -2,18 +2,30 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from oneshot_server.library.sound_library import SoundLibrary
 
 LENGTHS: Final = ("short", "", "long")
 BRIGHTNESSES: Final = ("dark", "", "bright")
 
-Edges = tuple[float, float]
+TYPICAL: Final = Path(__file__).with_name("typical.json")
+"""Written by ``starter.train_projection``."""
 
-TYPICAL: Final[Mapping[str, tuple[Edges, Edges]]] = {}
-"""Seconds and Hz between which a third of the recordings of a kind lies that the starter was
-trained on; what is below is short, or dark, and what is above long, or bright."""
+Limits = tuple[float, float]
+
+
+@cache
+def typical() -> Mapping[str, tuple[Limits, Limits]]:
+    """Seconds and Hz between which the middle third of the recordings of a kind lies.
+
+    What is below is short, or dark; what is above long, or bright.
+    """
+    return msgspec.json.decode(TYPICAL.read_bytes(), type=dict[str, tuple[Limits, Limits]])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,16 +50,16 @@ class Region:
         return " ".join(filter(None, (self.length, self.brightness, self.kind.replace("_", " "))))
 
 
-def count_regions(library: SoundLibrary, kinds: Iterable[str] = TYPICAL) -> list[Region]:
+def count_regions(library: SoundLibrary, kinds: Iterable[str]) -> list[Region]:
     """All regions, nine of each kind.
 
     Args:
         library: is asked.
-        kinds: those of ``TYPICAL`` that are wanted.
+        kinds: those of ``typical`` that are wanted.
     """
     regions = []
     for kind in kinds:
-        seconds, hertz = TYPICAL[kind]
+        seconds, hertz = typical()[kind]
         counts = library.count_regions(kind, seconds=seconds, brightness_hz=hertz)
         regions += [
             Region(

@@ -32,10 +32,15 @@ class LivingLibrary:
 
     Args:
         sounds: what is kept up to date.
+
+    Attributes:
+        sounds: the same.
+        settled: set when all that was in the folder at the start is known.
     """
 
     def __init__(self, sounds: SoundLibrary) -> None:
         self.sounds = sounds
+        self.settled = asyncio.Event()
         self._samples = sounds.samples
         self._listeners: list[Callable[[LibraryChange], None]] = []
         self._due: dict[str, tuple[float, bool]] = {}
@@ -143,6 +148,8 @@ class LivingLibrary:
         if looked or gone:
             self._tell(await asyncio.to_thread(self.sounds.update, looked, gone))
             return 0.0
+        if self._compare_at is None:
+            self.settled.set()
         await asyncio.to_thread(self.sounds.rest)
         times = [when for when, _ in self._due.values()]
         times += [] if self._compare_at is None else [self._compare_at]

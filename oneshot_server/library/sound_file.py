@@ -17,6 +17,7 @@ from oneshot_server.domain.recipe import Recipe
 from oneshot_server.dsp.descriptors import LONGEST_SECONDS, describe
 from oneshot_server.errors import MetadataError
 from oneshot_server.library.marks import foreign_mark
+from oneshot_server.library.projection import features_to_embedding
 from oneshot_server.library.riff import walk
 from oneshot_server.library.sound_contents import Contents, Stamp, stamp_of
 from oneshot_server.library.wav_metadata import RECIPE_CHUNK, read_mark, recipe_in
@@ -79,7 +80,7 @@ def _read(file: BinaryIO, stamp: Stamp, samples: Path) -> Contents:
         level_db=heard.level_db,
         brightness_hz=heard.brightness_hz,
         key=heard.key,
-        embedding=heard.embedding.astype(np.float16).tobytes(),
+        embedding=features_to_embedding(heard.features).astype(np.float16).tobytes(),
         recipe="" if recipe is None else msgspec.json.encode(recipe).decode(),
         stars=mark.stars,
         tags=mark.tags,

@@ -157,7 +157,7 @@ class SoundLibrary:
         near = []
         for other, distance in found:
             with suppress(NotFoundError):  # gone meanwhile
-                near.append(Near(sound=self.sound(other), distance_db=distance))
+                near.append(Near(sound=self.sound(other), distance=distance))
         return near
 
     def family(self, number: int) -> Family:

@@ -142,6 +142,13 @@ class PadsSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         int,
         Meta(ge=1, le=100_000, description="no more is rendered when they take up as much disk"),
     ] = 256
+    taste: Annotated[
+        bool,
+        Meta(
+            description="once 20 sounds have 3 stars or more, and 20 were heard that have less, "
+            "two are rendered for each and the one kept that will be liked better"
+        ),
+    ] = False
 
 
 class TrainingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

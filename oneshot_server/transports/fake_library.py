@@ -88,7 +88,7 @@ class FakeSounds:
     def similar(self, number: int, count: int) -> Sequence[Near]:
         """See ``domain.library.Sounds``."""
         others = [one for one in self.known if one.number != number][:count]
-        return [Near(sound=one, distance_db=float(place)) for place, one in enumerate(others)]
+        return [Near(sound=one, distance=float(place)) for place, one in enumerate(others)]
 
     def family(self, number: int) -> Family:
         """See ``domain.library.Sounds``; a sound alone."""

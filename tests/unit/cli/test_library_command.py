@@ -73,12 +73,12 @@ def test_stars_are_given_found_and_counted(run, samples):
 
 def test_what_is_like_a_sound_comes_with_its_distance(run, samples, tmp_path):
     first, second = lines(run("search", "--like", "0.wav", "--json"))
-    assert first["distance_db"] <= second["distance_db"]
-    assert "dB away" in run("search", "--like", samples / "0.wav").stdout
+    assert first["distance"] <= second["distance"]
+    assert "away" in run("search", "--like", samples / "0.wav").stdout
     (tmp_path / "mine.wav").write_bytes(foreign(51))
     outside = lines(run("search", "--like", tmp_path / "mine.wav", "--json"))
     assert len(outside) == 3
-    assert outside[0]["distance_db"] <= outside[1]["distance_db"]
+    assert outside[0]["distance"] <= outside[1]["distance"]
     assert "no such file" in run("search", "--like", tmp_path / "none.wav", code=1).stderr
     assert "stands alone" in run("search", "dark", "--like", "0.wav", code=1).stderr
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from oneshot_server.dsp.descriptors import EMBEDDING, LONGEST_SECONDS, describe, hertz_to_note
+from oneshot_server.dsp.descriptors import FEATURES, LONGEST_SECONDS, describe, hertz_to_note
 
 RATES = (22_050, 44_100, 48_000, 96_000)
 
@@ -14,10 +14,6 @@ def tone(hertz, rate=44_100, seconds=0.5, decay=6.0):
 def noise(seed=0, samples=22_050):
     decay = np.exp(-np.arange(samples) / 4000)
     return (np.random.default_rng(seed).uniform(-0.8, 0.8, samples) * decay).astype(np.float32)
-
-
-def far(a, b):
-    return float(np.linalg.norm(a.embedding - b.embedding))
 
 
 @pytest.mark.parametrize("rate", RATES)
@@ -53,30 +49,21 @@ def test_level_is_that_of_the_loudest_50_ms_and_falls_by_6_db_with_half_the_ampl
     assert describe(quiet_tail, 44_100).level_db == pytest.approx(level, abs=0.05)
 
 
-def test_an_embedding_does_not_hear_level_or_rate_and_hears_kind():
-    kick, same, hat = tone(50), tone(50) * 0.1, noise()
-    a, b, c = (describe(sound, 44_100) for sound in (kick, same, hat))
-    assert far(a, b) < 0.1
-    assert far(a, c) > 5.0
-    assert far(a, describe(tone(50, 48_000), 48_000)) < 1.0
-    assert far(c, describe(noise(1), 44_100)) < far(a, c) / 4
-
-
-def test_a_longer_sound_is_another_one():
-    short, long = (describe(tone(200, seconds=s, decay=2.0), 44_100) for s in (0.1, 1.0))
-    assert far(short, long) > 3.0
+def test_features_do_not_hear_the_level():
+    loud, quiet = (describe(tone(50) * gain, 44_100).features for gain in (1.0, 0.1))
+    np.testing.assert_allclose(loud, quiet, atol=0.05)
 
 
 @pytest.mark.parametrize("samples", [0, 1, 2, 100, 512, 44_100 * 5])
 @pytest.mark.parametrize("rate", [8000, 44_100])
 def test_sounds_of_any_length_have_finite_descriptors(samples, rate):
     heard = describe(noise(samples=samples), rate)
-    assert heard.embedding.shape == (EMBEDDING,)
-    assert np.isfinite([heard.level_db, heard.brightness_hz, *heard.embedding]).all()
+    assert heard.features.shape == (FEATURES,)
+    assert np.isfinite([heard.level_db, heard.brightness_hz, *heard.features]).all()
 
 
 def test_what_lies_behind_three_seconds_is_not_heard():
     rate = 8000
     long = tone(200, rate, seconds=10, decay=0.0)
     begin = long[: int(LONGEST_SECONDS * rate)]
-    np.testing.assert_array_equal(describe(long, rate).embedding, describe(begin, rate).embedding)
+    np.testing.assert_array_equal(describe(long, rate).features, describe(begin, rate).features)

@@ -6,12 +6,13 @@ import pytest
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.pads import Pad
 from oneshot_server.domain.requests import Batch, GenerateRequest
-from oneshot_server.dsp.descriptors import EMBEDDING, describe
+from oneshot_server.dsp.descriptors import describe
 from oneshot_server.engine.batches import Group, goes_with
 from oneshot_server.engine.messages import Part, RenderSpare
 from oneshot_server.engine.novelty import Novelty
 from oneshot_server.engine.render_job import JobRenderer
 from oneshot_server.errors import DefectError
+from oneshot_server.library.projection import EMBEDDING, features_to_embedding
 from oneshot_server.library.wav_metadata import extract
 from tests.unit.dsp.profiles import PROFILE, decaying
 from tests.unit.engine.test_render_job import BROKEN, FakeRender, job, model, sounds
@@ -23,7 +24,7 @@ def pitched(hertz):
 
 
 def embedding(hertz):
-    return describe(np.float32(tone(hertz)), RATE).embedding
+    return features_to_embedding(describe(np.float32(tone(hertz)), RATE).features)
 
 
 def run(render, work, *, novelty=None, max_batch=16):

@@ -1,5 +1,6 @@
 import pytest
 
+from oneshot_server.domain.kinds import CLASS_PHRASES
 from oneshot_server.library import gaps
 from oneshot_server.library.gaps import count_regions, emptiest
 from tests.unit.library.sounds import follow, foreign, library
@@ -7,9 +8,8 @@ from tests.unit.library.sounds import follow, foreign, library
 
 @pytest.fixture
 def counted(tmp_path, monkeypatch):
-    monkeypatch.setattr(
-        gaps, "TYPICAL", {"kick": ((0.1, 0.3), (100, 1000)), "snare": ((0.1, 0.3), (100, 1000))}
-    )
+    usual = ((0.1, 0.3), (100, 1000))
+    monkeypatch.setattr(gaps, "typical", lambda: {"kick": usual, "snare": usual})
     (tmp_path / "samples").mkdir()
     for name, hertz, seconds in (
         ("kick a", 50, 0.05),
@@ -22,7 +22,7 @@ def counted(tmp_path, monkeypatch):
         (tmp_path / "samples" / f"{name}.wav").write_bytes(wav)
     with library(tmp_path) as opened:
         follow(opened)
-        return count_regions(opened, gaps.TYPICAL)
+        return count_regions(opened, gaps.typical())
 
 
 def test_sounds_are_counted_by_kind_length_and_brightness(counted):
@@ -40,3 +40,10 @@ def test_the_emptiest_come_first_and_of_all_kinds(counted):
     assert [region.kind for region in first].count("kick") == 2
     assert emptiest(counted, 18)[-1].prompt == "short dark kick"
     assert emptiest(counted, 0) == []
+
+
+def test_what_is_usual_for_a_kind_is_in_order_and_reachable():
+    assert {"kick", "snare", "closed_hat"} <= gaps.typical().keys() <= CLASS_PHRASES.keys()
+    for seconds, hertz in gaps.typical().values():
+        assert 0 < seconds[0] < seconds[1] < 1.49
+        assert 0 < hertz[0] < hertz[1]

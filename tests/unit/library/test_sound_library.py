@@ -246,7 +246,7 @@ def test_what_is_alike_is_near(tmp_path, samples):
         follow(opened)
         near = opened.similar(opened.sound_at("low.wav").number, 3)
         assert near[0].sound.path == "low2.wav"
-        assert [n.distance_db for n in near] == sorted(n.distance_db for n in near)
+        assert [n.distance for n in near] == sorted(n.distance for n in near)
         (samples / "low2.wav").unlink()
         (samples / "low3.wav").write_bytes(foreign(61))
         follow(opened)
