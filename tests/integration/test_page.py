@@ -7,7 +7,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from oneshot_server.domain.reshape import Parent, Vary
+from oneshot_server.library.parent_files import hash_audio
 from oneshot_server.library.wav_encoding import encode_wav
+from oneshot_server.library.wav_metadata import embed, extract
 from tests.integration.chromium import PATIENCE_SECONDS, chromium, needs_chromium, resize
 from tests.integration.live_daemon import free_port
+from tests.unit.library.sounds import render
 
 pytestmark = needs_chromium
 SCRIPT_NAME = "kick <img src=x onerror=window.pwned=1>.wav"
@@ -106,6 +110,18 @@ class Page:
         with urllib.request.urlopen(f"{self.address}/api/{path}") as answer:
             return json.load(answer)
 
+    def places(self) -> list[tuple[float, float]]:
+        """The leftmost and the rightmost sound of the map, as pixels from its middle."""
+        _, xs, ys, _ = zip(*self.ask("map")["places"], strict=True)
+        size = "const { clientWidth, clientHeight } = document.querySelector('#map');"
+        width, height = self.js(f"{size} return [clientWidth, clientHeight]")
+
+        def spread(value: float, values: tuple[float, ...]) -> float:
+            return 0.04 + 0.92 * (value - min(values)) / (max(values) - min(values)) - 0.5
+
+        ends = (xs.index(min(xs)), xs.index(max(xs)))
+        return [(spread(xs[i], xs) * width, -spread(ys[i], ys) * height) for i in ends]
+
     def titles(self) -> list[str]:
         cells = "document.querySelectorAll('.cell:not([hidden]) .name')"
         return self.js(f"return [...{cells}].map((name) => name.textContent)")
@@ -126,6 +142,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     ):
         (samples / name).write_bytes(tone(hertz))
         os.utime(samples / name, (number + 1e9, number + 1e9))
+    parent = tone(110)
+    known = (Parent(name="kick_parent.wav", sha256=hash_audio(parent)),)
+    child = render(7, "dark kick")
+    recipe = replace(extract(child), reshape=Vary(strength=0.5, parents=known))
+    (samples / "kick_parent.wav").write_bytes(parent)
+    (samples / "kick_child.wav").write_bytes(embed(child, recipe))
+    outside = home.parent / "outside.wav"
+    outside.write_bytes(tone(100))
+    (samples / "leads outside.wav").symlink_to(outside)
     (samples / SCRIPT_NAME).write_bytes(tone(90))
     os.utime(samples / SCRIPT_NAME, (1e8, 1e8))
     command = [sys.executable, "-m", "tests.integration.fake_engine_daemon", str(home)]
@@ -163,6 +188,26 @@ def test_the_map_plays_what_is_clicked(page):
     assert page.hears()
     chosen = page.js("return document.querySelector('#detail-path').textContent")
     assert chosen in {sound["path"] for sound in page.ask("sounds?limit=500")["sounds"]}
+
+
+def test_a_path_over_the_map_becomes_a_morph_that_is_played(page):
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    page.keys("m")
+    page.until("document.querySelector('#map-count').textContent !== ''")
+    page.click("#walk")
+    (x1, y1), (x2, y2) = page.places()
+    canvas = page.driver.find_element("css selector", "#map")
+    pen = ActionChains(page.driver, duration=50)
+    pen.move_to_element_with_offset(canvas, x1, y1).click_and_hold()
+    for step in range(1, 9):
+        pen.move_to_element_with_offset(
+            canvas, x1 + (x2 - x1) * step / 8, y1 + (y2 - y1) * step / 8
+        )
+    pen.release().perform()
+    page.until("document.querySelectorAll('#strip .bead').length >= 5")
+    page.until("document.querySelectorAll('#strip .coming').length === 0")
+    page.until("document.querySelector('#strip .sounding')")
 
 
 def test_a_prompt_becomes_a_sound_that_is_selected_and_counted(page):
@@ -219,7 +264,23 @@ def test_search_and_kinds_narrow_the_grid(page):
     page.until("document.querySelector('#grid').classList.contains('empty')")
 
 
-def test_a_variation_is_made_and_its_family_is_drawn(page):
+def test_a_family_is_drawn_and_leads_to_its_members(page):
+    page.type("#search", "kick_child")
+    page.until("document.querySelector('#total').textContent === '1 sound'")
+    page.keys("\ue007")
+    page.until("document.querySelectorAll('#family .node').length === 2")
+    page.js("document.querySelector('#family .node:not(.here)').dispatchEvent(new Event('click'))")
+    page.until("document.querySelector('#detail-path').textContent === 'kick_parent.wav'")
+
+
+def test_a_link_that_leads_outside_is_no_sound(page):
+    assert page.ask("sounds?text=leads")["total"] == 0
+    paths = {sound["path"] for sound in page.ask("sounds?limit=500")["sounds"]}
+    assert {"kick_child.wav", "kick_parent.wav"} <= paths
+    assert "leads outside.wav" not in paths
+
+
+def test_a_variation_is_made_of_the_selected_sound(page):
     page.type("#search", "beta")
     page.until("document.querySelector('#total').textContent === '1 sound'")
     page.keys("\ue007")
