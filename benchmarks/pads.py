@@ -120,8 +120,9 @@ def report(label: str, hits: Sequence[Hit]) -> None:
     found = sorted(
         1000 * (hit.visible - hit.sent) for hit in hits if hit.visible and not hit.missed
     )
-    bad = sum(hit.ends != ["/oneshot/done"] for hit in hits)
-    row(f"{label}: hits", len(hits), f"of which {len(hits) - len(found) - bad} missed")
+    choked = sum(hit.missed and hit.ends == ["/oneshot/cancelled"] for hit in hits)
+    bad = sum(hit.ends != ["/oneshot/done"] for hit in hits) - choked
+    row(f"{label}: hits", len(hits), f"of which {sum(hit.missed for hit in hits)} missed")
     if found:
         row(f"{label}: trigger to file and event, p50", statistics.median(found), "ms")
         row(f"{label}: p99", found[min(len(found) - 1, int(0.99 * len(found)))], "ms")
@@ -131,6 +132,7 @@ def report(label: str, hits: Sequence[Hit]) -> None:
     row(f"{label}: given again, as too many waited", len(paths) - len(set(paths)), "")
     if missed:
         row(f"{label}: a miss, median", statistics.median(missed), "s")
+    row(f"{label}: choked by a later hit before they had sounded", choked, "")
     row(f"{label}: without exactly one good end", bad, "")
 
 

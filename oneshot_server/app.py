@@ -167,7 +167,6 @@ async def running_daemon(
             journal=journal,
             bus=bus,
             resolve=lambda request: blend.resolve(request, base_hash=engine.model_hash).request,
-            most_waiting=settings.engine.max_batch,
         )
         trainings = TrainingRuns(
             workshop=Workshop(

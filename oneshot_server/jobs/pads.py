@@ -37,6 +37,8 @@ from oneshot_server.library.samples_folder import SamplesFolder
 
 log = structlog.get_logger(__name__)
 
+# Behind two others a sound takes a second and more, and who plays has long gone on.
+MOST_WAITING: Final = 2
 SOFTENER: Final = "oneshot_server.library.touched_wav"
 
 
@@ -52,7 +54,7 @@ class Pads:
         bus: is told.
         resolve: fills in a request's LoRAs; raises NotFoundError.
         most_waiting: jobs that may wait before a hit for which nothing is in reserve; behind more
-            of them it would come too late, and is answered by the pad's last sound.
+            of them it is answered by the pad's last sound.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class Pads:
         journal: Journal,
         bus: EventBus,
         resolve: Callable[[GenerateRequest], GenerateRequest],
-        most_waiting: int,
+        most_waiting: int = MOST_WAITING,
     ) -> None:
         self._bank = bank
         self._reserve = reserve
@@ -123,8 +125,8 @@ class Pads:
             self._hits += 1
             return job
         self._misses += 1
-        last = self._last.of(number) if len(self._queue) >= self._most_waiting else None
-        if last is not None:
+        last = self._last.of(number)
+        if last is not None and (self._reserve.behind or len(self._queue) >= self._most_waiting):
             return self._repeat(number, last)
         request = replace(pad.request(seed=self._reserve.seed_for(number)), touch=touch)
         job = self._queue.submit(self._resolve(request), pad=number)
