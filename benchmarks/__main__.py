@@ -11,7 +11,12 @@ FOLDERS = Path("../shared/data/user_folders")
 
 def main() -> None:
     """Run each benchmark in a process of its own; what needs recordings or JACK only with them."""
-    programs = [["benchmarks.speed"], ["benchmarks.pads"], ["benchmarks.pads", "--minutes", "10"]]
+    programs = [
+        ["benchmarks.speed"],
+        ["benchmarks.reshape"],
+        ["benchmarks.pads"],
+        ["benchmarks.pads", "--minutes", "10"],
+    ]
     if shutil.which("jackd"):
         programs += [["benchmarks.midi"]]
     if DATA.exists():

@@ -17,7 +17,7 @@ from benchmarks.speed import row
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.reshape import Inpaint, Morph, Parent, Reshape, Vary
 from oneshot_server.dsp.finish import finish
-from oneshot_server.dsp.inversion import mel_to_waveform
+from oneshot_server.dsp.inversion import mel_to_detail, mel_to_waveform
 from oneshot_server.dsp.mel import waveform_to_mel
 from oneshot_server.dsp.prepare import prepare
 from oneshot_server.pipeline.decoding import latents_to_mels
@@ -89,6 +89,12 @@ class Bench:
         prepared = prepare(sound[None], self.profile.sample_rate, self.profile)
         return waveform_to_parent(prepared, self.model)
 
+    @torch.inference_mode()
+    def detail(self, original: Original, parent: ParentSound) -> torch.Tensor:
+        """What the sound has beside its exact latents."""
+        mel_db = latents_to_mels(original.latents, self.model)
+        return mel_to_detail(mel_db, parent.waveform, self.profile)
+
     def children(
         self, reshape: Reshape, parents: Sequence[ParentSound], seeds: Sequence[int] = SEEDS
     ) -> list[torch.Tensor]:
@@ -128,7 +134,7 @@ def measure_vary(bench: Bench, originals: Sequence[Original]) -> None:
     for strength in STRENGTHS:
         from_audio, from_latents = [], []
         for parent, o in zip(parents, originals, strict=True):
-            exact = replace(parent, latents=o.latents)
+            exact = replace(parent, latents=o.latents, detail=bench.detail(o, parent))
             for found, start in ((from_audio, parent), (from_latents, exact)):
                 sounds = bench.children(_vary(strength, o.told), [start])
                 found += [bench.distance(sound, o.sound) for sound in sounds]

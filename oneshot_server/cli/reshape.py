@@ -1,14 +1,14 @@
 """What ``oneshot render --vary``, ``--morph`` and ``--inpaint`` mean."""
 
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 from oneshot_server.domain import parameters
 from oneshot_server.domain.reshape import Inpaint, Morph, Part, Reshape, Vary
 from oneshot_server.errors import BadArgumentsError
 from oneshot_server.library.parent_files import check_parent_file
 
-HALF_WAY = 0.5
+HALF_WAY: Final = 0.5
 
 
 def options_to_reshape(
@@ -27,16 +27,18 @@ def options_to_reshape(
         BadArgumentsError: more than one of the three, an option of another one, or no sound.
         NotFoundError: no such file.
     """
-    chosen = {"--vary": vary, "--morph": morph, "--inpaint": inpaint}
-    named = [option for option, files in chosen.items() if files is not None]
+    files = {"--vary": vary, "--morph": morph, "--inpaint": inpaint}
+    named = [option for option, value in files.items() if value is not None]
     if len(named) > 1:
         raise BadArgumentsError(f"{' and '.join(named)}: expected one of them")
-    belongs = {"--strength": "--vary", "--t": "--morph", "--keep": "--inpaint"}
-    belongs["--split"] = "--inpaint"
-    values = {"--strength": strength, "--t": t, "--keep": keep, "--split": split}
-    for option, value in values.items():
-        if value is not None and belongs[option] not in named:
-            raise BadArgumentsError(f"{option} came without {belongs[option]}, expected both")
+    for option, value, belongs_to in (
+        ("--strength", strength, "--vary"),
+        ("--t", t, "--morph"),
+        ("--keep", keep, "--inpaint"),
+        ("--split", split, "--inpaint"),
+    ):
+        if value is not None and belongs_to not in named:
+            raise BadArgumentsError(f"{option} came without {belongs_to}, expected both")
     if vary is not None:
         return Vary(strength=HALF_WAY if strength is None else strength), _files(vary)
     if morph is not None:

@@ -27,7 +27,7 @@ def finish(waveform: torch.Tensor, sample_rate: int, options: FinishOptions) -> 
         the tail cut with a fade, pitch and level as asked.
     """
     waveform = _tuned(waveform, sample_rate, options.tune)
-    waveform = _cut_before_onset(without_offset(waveform, sample_rate), sample_rate)
+    waveform = _cut_before_onset(_without_offset(waveform, sample_rate), sample_rate)
     waveform = _cut_tail(waveform, sample_rate, options)
     return _set_level(waveform, sample_rate, options)
 
@@ -40,17 +40,16 @@ def _tuned(waveform: torch.Tensor, sample_rate: int, semitones: float) -> torch.
     return torch.from_numpy(soxr.resample(waveform.numpy(), played_at, sample_rate, "VHQ"))
 
 
-def without_offset(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
-    """High-pass (…, samples) without phase shift, so that an attack keeps its shape."""
+def _without_offset(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
+    """High-pass without phase shift, so that an attack keeps its shape."""
     # Padding keeps the filter's ringing from wrapping around into the attack.
     # A power of two, as an FFT of any other length may take ten times as long.
-    samples = waveform.shape[-1]
-    size = 1 << (samples + sample_rate // 4 - 1).bit_length()
+    size = 1 << (len(waveform) + sample_rate // 4 - 1).bit_length()
     spectrum = torch.fft.rfft(waveform, size)
     hertz = torch.fft.rfftfreq(size, 1.0 / sample_rate)
     gain = hertz**4 / (hertz**4 + HIGH_PASS_HZ**4)
     filtered: torch.Tensor = torch.fft.irfft(spectrum * gain, size)
-    return filtered[..., :samples]
+    return filtered[: len(waveform)]
 
 
 def _cut_before_onset(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:

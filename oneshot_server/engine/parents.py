@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import torch
 from msgspec import structs
 
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.domain.reshape import Parent, Reshape
-from oneshot_server.dsp.finish import without_offset
 from oneshot_server.errors import BadArgumentsError, NotFoundError
 from oneshot_server.library.parent_files import check_parent_file, hash_audio
 from oneshot_server.pipeline.model import Model
@@ -91,8 +91,8 @@ class ParentReader:
         profile = self._model.card.profile
         try:
             audio, sample_rate = read_sound(path, LONGEST_FILE_SECONDS)
-            if bool((audio.mean(dim=1).abs() > OFFSET * audio.abs().amax()).any()):
-                audio = without_offset(audio, sample_rate)
+            offset = audio.median(dim=1, keepdim=True).values  # what most of a decaying sound is at
+            audio = torch.where(offset.abs() > OFFSET * audio.abs().amax(), audio - offset, audio)
             waveform = sound_to_waveform(audio, sample_rate, profile)
         except UnusableError as error:
             raise BadArgumentsError(

@@ -121,7 +121,7 @@ def start_from(reshape: Reshape, parents: Sequence[ParentSound], model: Model) -
             )
         case Morph(t=t):
             # No noise at the ends, so that they are the sounds themselves.
-            strength = MORPH_STRENGTH * math.sin(math.pi * t)
+            strength = MORPH_STRENGTH * 4.0 * t * (1.0 - t)
             detail = first.detail ** (1.0 - t) * last.detail**t
             return Start(
                 latents=slerp(first.latents.flatten(), last.latents.flatten(), t).view_as(

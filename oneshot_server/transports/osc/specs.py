@@ -103,7 +103,9 @@ SECONDS: Final = Parameter(
     name="seconds", kind=int, low=0, high=3600, default="", help="how long; 0 ends it"
 )
 SOUND: Final = _text(
-    "path", "a sound: WAV, AIFF, FLAC, OGG or MP3 in the home or the samples folder"
+    "path",
+    "a sound (WAV, AIFF, FLAC, OGG, MP3): a path that begins in the samples folder, or an absolute "
+    "one in it or in the home",
 )
 GENERATED: Final = "as /oneshot/generate"
 ACCEPTED: Final = (

@@ -344,7 +344,7 @@ def test_a_request_that_names_a_lora_is_not_given_its_parents(
 
 
 @pytest.mark.parametrize(
-    "loras",
+    "made_with",
     [
         (LoraWeight(name="gone", weight=1.0, version=1),),
         (LoraWeight(name="mine", weight=1.0, version=9),),
@@ -352,10 +352,10 @@ def test_a_request_that_names_a_lora_is_not_given_its_parents(
     ],
 )
 def test_what_a_parent_was_made_with_and_is_gone_is_left_to_the_standing_blend(
-    core: OpenCore, tmp_path: Path, loras: tuple[LoraWeight, ...]
+    core: OpenCore, tmp_path: Path, made_with: tuple[LoraWeight, ...]
 ) -> None:
     core.set_lora("mine", 0.3)
-    write_sound(tmp_path / "samples" / "a.wav", loras)
+    write_sound(tmp_path / "samples" / "a.wav", made_with)
     core.submit(vary("a.wav"))
     assert core.queued()[0].loras == (LoraWeight(name="mine", weight=0.3, version=2),)
 

@@ -167,7 +167,7 @@ def test_it_can_be_stopped_at_every_step(tiny, reshape):
 def test_a_sound_that_is_not_varied_comes_back(starter, kick, snare):
     for parent, wave in ((KICK, kick), (SNARE, snare)):
         (back,) = children(starter, Vary(strength=0.0, parents=(parent,)), wave).waveforms
-        assert distance(starter, back, wave) < 1.0
+        assert distance(starter, back, wave) < 0.5
 
 
 def test_a_variation_is_further_from_its_parent_the_stronger_it_is(starter, snare):
@@ -188,7 +188,7 @@ def test_a_morph_leads_from_the_first_sound_to_the_second(starter, kick, snare):
         to_snare.append(distance(starter, sound, snare))
     assert to_kick == sorted(to_kick)
     assert to_snare == sorted(to_snare, reverse=True)
-    assert max(to_kick[0], to_snare[-1]) < 1.0
+    assert max(to_kick[0], to_snare[-1]) < 0.5
 
 
 @pytest.mark.parametrize("keep", ["attack", "tail"])
