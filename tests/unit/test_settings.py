@@ -100,7 +100,7 @@ def test_a_file_from_windows_notepad_is_read(tmp_path: Path) -> None:
         (
             "[ocs]\nport = 1",
             "[ocs] is no known section, expected one of osc, samples, engine, jobs, pads, "
-            "training, midi, log",
+            "training, midi, web, log",
         ),
         (
             "[midi]\nchannel = 17",
