@@ -11,16 +11,26 @@ import typer
 from oneshot_server.cli.options import HomeOption, JsonOption, ModelOption
 from oneshot_server.cli.output import make_table, print_json, printable, show_table
 from oneshot_server.domain.events import Done, JobEvent, LoraReady, TrainingProgress
+from oneshot_server.domain.library import MOST_STARS
 from oneshot_server.errors import BadArgumentsError, NotFoundError, OneshotError
 
 if TYPE_CHECKING:  # imported when a command runs: ``serve`` is to start at once
+    from oneshot_server.library.home import Home
     from oneshot_server.library.lora_store import LoraStore
     from oneshot_server.library.others_lora import OthersLora
 
 
 def train(
-    folder: Annotated[Path, typer.Argument(help="folder of sounds", show_default=False)],
+    folder: Annotated[
+        Path | None, typer.Argument(help="folder of sounds", show_default=False)
+    ] = None,
     *,
+    starred: Annotated[
+        bool, typer.Option("--starred", help="on the starred sounds of the library: the LoRA taste")
+    ] = False,
+    stars: Annotated[
+        int, typer.Option("--stars", min=1, max=MOST_STARS, help="with --starred: at least so many")
+    ] = 4,
     name: Annotated[
         str | None, typer.Option("--name", help="of the LoRA (default: the folder's)")
     ] = None,
@@ -41,9 +51,16 @@ def train(
     from oneshot_server.log import log_nothing
     from oneshot_server.settings import load_settings, override
 
+    place = resolve_home(home)
+    if starred == (folder is not None):
+        raise BadArgumentsError("expected a folder of sounds, or --starred")
+    if folder is None:
+        folder = collect(place, stars)
+        if place.running() and load_settings(place.config).training.automatic:
+            typer.echo(f"the daemon trains on it by itself: {printable(str(folder))}")
+            return
     if not folder.is_dir():
         raise NotFoundError(f"{folder} is no folder, expected one with sounds")
-    place = resolve_home(home)
     settings = load_settings(place.config)
     settings = override(settings, "engine.model", model, origin="--model")
     settings = override(settings, "training.steps", steps, origin="--steps")
@@ -62,6 +79,20 @@ def train(
                 seed=1 if resume else secrets.randbelow(2**31),
             )
         )
+
+
+def collect(place: "Home", stars: int) -> Path:
+    """Put copies of the starred sounds into a dataset; returns its folder."""
+    from oneshot_server.cli.library_place import opened_library
+    from oneshot_server.library.starred import NAME, collect_starred
+
+    folder = place.datasets / NAME
+    with opened_library(place) as (library, _):
+        count = collect_starred(library, folder, place.trash, stars=stars)
+    if not count:
+        raise NotFoundError(f"no sound has {stars} stars: rate some with oneshot library star")
+    typer.echo(f"{count} sounds with {stars} stars and more", err=True)
+    return folder
 
 
 class TrainingReport:

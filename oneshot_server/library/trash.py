@@ -97,12 +97,17 @@ def move_to_trash(sound: Sound, library: SoundLibrary, trash: Path) -> Moved | N
     except (NotFoundError, MetadataError, OSError):
         return None
     try:
-        return Moved(sound=sound, path=_move(file, trash / sound.path))
+        return Moved(sound=sound, path=move_aside(file, trash / sound.path))
     except OSError as error:
         raise explained(error, trash) from error
 
 
-def _move(file: Path, wanted: Path) -> Path:
+def move_aside(file: Path, wanted: Path) -> Path:
+    """Move a file to a place, or beside what is there already; returns where it is.
+
+    Raises:
+        OSError: it cannot be moved.
+    """
     wanted.parent.mkdir(parents=True, exist_ok=True)
     target = next(
         path for path in map(wanted.with_name, numbered(wanted.name)) if not os.path.lexists(path)

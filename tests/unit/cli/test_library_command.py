@@ -114,3 +114,24 @@ def test_a_strangers_file_name_cannot_command_the_terminal(run, samples):
         output = run(command).output
         assert "\x1b" not in output
     assert "[bold]" in run("search").output
+
+
+def test_training_on_stars_needs_some_and_puts_them_into_a_dataset(
+    run, samples, tmp_path, monkeypatch
+):
+    def train(*arguments):
+        return CliRunner().invoke(app, ["train", *arguments, "--home", str(tmp_path)])
+
+    trained = []
+
+    async def train_locally(folder, name, *_arguments, **_options):
+        trained.append((folder, name))
+
+    monkeypatch.setattr("oneshot_server.app.train_locally", train_locally)
+    assert "no sound has 4 stars" in train("--starred").stderr
+    assert "or --starred" in train().stderr
+    assert "or --starred" in train(str(samples), "--starred").stderr
+    run("star", "1.wav", 4)
+    assert train("--starred").exit_code == 0
+    assert trained == [(tmp_path / "datasets" / "taste", "taste")]
+    assert len(list((tmp_path / "datasets" / "taste").glob("*.wav"))) == 1
