@@ -1,6 +1,6 @@
 """The library: what is known of every sound in the samples folder, and how to ask for it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol
@@ -195,6 +195,14 @@ class Sounds(Protocol):
 
     def search(self, query: Query) -> Found:
         """The sounds that a query asks for.
+
+        Raises:
+            BadArgumentsError: the query cannot be understood.
+        """
+        ...
+
+    def every(self, query: Query) -> Iterator[Sound]:
+        """All sounds that a query asks for, whatever its limit.
 
         Raises:
             BadArgumentsError: the query cannot be understood.

@@ -9,13 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from oneshot_server.domain.library import Query, Sound
+from oneshot_server.domain.library import Query, Sound, Sounds
 from oneshot_server.errors import NotFoundError
 from oneshot_server.library.atomic_file import write_atomically
 from oneshot_server.library.dataset_folder import METADATA_FILE
 from oneshot_server.library.export import describe
 from oneshot_server.library.samples_folder import PART_PREFIX, PART_SUFFIX, explained
-from oneshot_server.library.sound_library import SoundLibrary
 from oneshot_server.library.trash import move_aside
 
 NAME: Final = "taste"
@@ -23,7 +22,7 @@ DIGITS: Final = 12
 _OURS: Final = re.compile(rf".+_[0-9a-f]{{{DIGITS}}}\.[a-z0-9]{{2,4}}", re.ASCII | re.DOTALL)
 
 
-def collect_starred(library: SoundLibrary, folder: Path, trash: Path, *, stars: int) -> int:
+def collect_starred(library: Sounds, folder: Path, trash: Path, *, stars: int) -> int:
     """Bring a dataset's folder up to what is starred.
 
     Copies come in, and those of sounds that lost their stars are moved to the trash; what somebody
@@ -68,7 +67,7 @@ def _name(sound: Sound) -> str:
     return f"{stem}_{sound.content[:DIGITS]}.{suffix.lower()}"
 
 
-def _copy(sound: Sound, name: str, library: SoundLibrary, folder: Path) -> bool:
+def _copy(sound: Sound, name: str, library: Sounds, folder: Path) -> bool:
     target = folder / name
     if target.exists():
         return True

@@ -1,6 +1,6 @@
 """A library in memory, for the transports' tests."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,10 @@ class FakeSounds:
         found = [one for one in self.known if query.text in one.path and one.stars >= query.stars]
         asked = found[query.offset : query.offset + query.limit]
         return Found(total=len(found), sounds=tuple(asked))
+
+    def every(self, query: Query) -> Iterator[Sound]:
+        """See ``domain.library.Sounds``."""
+        yield from self.search(query).sounds
 
     def sound(self, number: int) -> Sound:
         """See ``domain.library.Sounds``."""

@@ -12,20 +12,30 @@ from starlette.responses import FileResponse, Response
 
 from oneshot_server.domain.core import Core
 from oneshot_server.domain.events import JobEvent, TrainingProgress
+from oneshot_server.domain.library import MOST_STARS
 from oneshot_server.domain.lora_card import LoraCard
 from oneshot_server.domain.parameters import Parameter
 from oneshot_server.errors import NotFoundError
+from oneshot_server.library import starred
 from oneshot_server.library.dataset_folder import SUFFIXES, dataset_names
+from oneshot_server.library.home import Home
 from oneshot_server.library.incoming import TooLargeError, check_sound_name, folder_for, receive
 from oneshot_server.library.lora_store import LoraStore
 from oneshot_server.library.named_folders import visible_folders
-from oneshot_server.transports.web.answers import json_response
-from oneshot_server.transports.web.specs import Operation, number, path_number, path_text
+from oneshot_server.transports.web.answers import Job, json_response
+from oneshot_server.transports.web.specs import (
+    Operation,
+    body_values,
+    number,
+    path_number,
+    path_text,
+)
 
 DATASET: Final = Parameter(name="dataset", kind=str, low=1, high=80, default="", help="a folder")
 FILE: Final = Parameter(name="file", kind=str, low=1, high=200, default="", help="a file's name")
 LORA: Final = Parameter(name="lora", kind=str, low=1, high=80, default="", help="a LoRA")
 VERSION: Final = number("version", "1, 2, …", low=1, high=1_000_000)
+STARS: Final = number("stars", "at least so many", low=1, high=MOST_STARS)
 AUDITIONS: Final = "audition_*.wav"
 MOST_POINTS: Final = 4000
 MOST_COUNTED: Final = 10_000
@@ -79,16 +89,18 @@ class Datasets:
 
     Args:
         core: tells of trainings.
-        folder: of the datasets.
+        home: where datasets are, and what is thrown away.
         samples: folder of the sounds.
         loras: what was trained.
         most_bytes: that an uploaded file may have.
     """
 
     def __init__(
-        self, core: Core, *, folder: Path, samples: Path, loras: LoraStore, most_bytes: int
+        self, core: Core, *, home: Home, samples: Path, loras: LoraStore, most_bytes: int
     ) -> None:
-        self._folder = folder
+        self._core = core
+        self._folder = home.datasets
+        self._trash = home.trash
         self._samples = samples
         self._loras = loras
         self._most_bytes = most_bytes
@@ -139,6 +151,15 @@ class Datasets:
             path_parameters=(LORA, VERSION, FILE),
             media="audio/wav",
             handle=self._audition,
+        )
+        yield Operation(
+            method="POST",
+            path="/api/train/starred",
+            help="make a dataset of the starred sounds and train a LoRA on it, taste",
+            required=(STARS,),
+            answer=Job,
+            status=202,
+            handle=self._train_starred,
         )
         yield Operation(
             method="GET",
@@ -205,6 +226,16 @@ class Datasets:
             if path.name == wanted and path.is_file() and not path.is_symlink():
                 return FileResponse(path)
         raise NotFoundError(f"no sound {wanted[:60]!r} of this version")
+
+    async def _train_starred(self, request: Request) -> Response:
+        stars = int((await body_values(request, (STARS,)))["stars"])
+        folder, sounds = self._folder / starred.NAME, self._core.library.sounds
+        count = await asyncio.to_thread(
+            starred.collect_starred, sounds, folder, self._trash, stars=stars
+        )
+        if not count:
+            raise NotFoundError(f"no sound has {stars} stars")
+        return json_response(Job(job=self._core.train(starred.NAME)), 202)
 
     async def _training(self, _request: Request) -> Response:
         return json_response(self._last)

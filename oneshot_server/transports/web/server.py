@@ -28,6 +28,7 @@ from oneshot_server.errors import (
     OneshotError,
     UnknownAddressError,
 )
+from oneshot_server.library.home import Home
 from oneshot_server.library.incoming import TooLargeError
 from oneshot_server.library.lora_store import LoraStore
 from oneshot_server.settings import WebSettings
@@ -67,8 +68,8 @@ class WebServer:
     Args:
         core: the daemon without its transports.
         midi: MIDI, to be watched and taught.
+        home: where datasets are.
         loras: what was trained.
-        datasets: folder of the datasets.
         samples: folder of the sounds.
         settings: where to listen.
         token: that clients must show; empty if none is asked for.
@@ -79,8 +80,8 @@ class WebServer:
         core: Core,
         midi: Midi,
         *,
+        home: Home,
         loras: LoraStore,
-        datasets: Path,
         samples: Path,
         settings: WebSettings,
         token: str,
@@ -90,7 +91,7 @@ class WebServer:
         self._unsubscribe = core.library.subscribe(self._on_change)
         self._datasets = Datasets(
             core,
-            folder=datasets,
+            home=home,
             samples=samples,
             loras=loras,
             most_bytes=settings.upload_megabytes * 10**6,

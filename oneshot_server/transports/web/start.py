@@ -45,8 +45,8 @@ async def start_web(
         server = WebServer(
             core,
             midi,
+            home=home,
             loras=loras,
-            datasets=home.datasets,
             samples=home.samples_folder(settings.samples.folder),
             settings=settings.web,
             token=token,

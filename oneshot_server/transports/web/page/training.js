@@ -7,6 +7,7 @@ import { byId, h, settled } from "./dom.js";
 import { toneOf } from "./kinds.js";
 
 const LOOK_MS = 400;
+const LIKED = 4; // stars
 
 let run = { job: "", dataset: "", fraction: 0, losses: [] };
 let running = false;
@@ -38,6 +39,9 @@ export function startTraining() {
   on("status", (status) => {
     running = status.training !== "";
     show();
+  });
+  byId("train-starred").addEventListener("click", async () => {
+    if (await ask("train/starred", { stars: LIKED })) load();
   });
   new ResizeObserver(show).observe(byId("loss"));
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from oneshot_server.library.home import Home
 from oneshot_server.library.lora_store import LoraStore
 from oneshot_server.library.wav_encoding import encode_wav
 from oneshot_server.settings import WebSettings
@@ -72,8 +73,8 @@ def run(
         server = WebServer(
             core,
             midi,
+            home=Home(home),
             loras=LoraStore(home / "loras"),
-            datasets=home / "datasets",
             samples=home / "samples",
             settings=WebSettings(port=0, **settings),
             token=token,

@@ -212,6 +212,21 @@ def test_sounds_are_found_sent_drawn_starred_and_tagged(tmp_path):
     run(tmp_path, body)
 
 
+def test_what_has_stars_becomes_a_dataset_and_is_trained_on(tmp_path):
+    async def body(web):
+        nothing = await web.ask("POST", "/api/train/starred", {"stars": 4})
+        assert nothing.status == 404
+        (web.home / "samples" / "kick_1.wav").write_bytes(wav())
+        web.core.library.change(LibraryChange(now=(sound(1, stars=5), sound(2, stars=1))))
+        answer = await web.ask("POST", "/api/train/starred", {"stars": 4})
+        assert answer.status == 202
+        assert web.core.asked == [("train", "taste")]
+        (copy,) = (web.home / "datasets" / "taste").glob("*.wav")
+        assert copy.read_bytes() == wav()
+
+    run(tmp_path, body)
+
+
 @pytest.mark.parametrize(
     "query",
     ["limit=501", "limit=x", "limit=5&limit=6", "what=1", "stars=6", "sort=up", "offset=-1"],
