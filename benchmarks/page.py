@@ -1,7 +1,7 @@
 """The page with many sounds, in Chromium: ``python -m benchmarks.page [--count 100000]``.
 
-Writes small WAVs into a home below ``--work``, deleted at the end, and runs the daemon on them with
-an engine that renders nothing. Prints, in milliseconds: the page's first paint and its first row of
+Writes small WAVs into a home, which is deleted at the end unless ``--home`` names it, and runs the
+daemon on them with an engine that renders nothing. Prints, in milliseconds: the page's first paint and its first row of
 sounds; an arrow key to the first sample of its sound at the analyser; a file copied into the folder
 to its cell; a render's event to its cell; one picture. Then the daemon's memory.
 """
@@ -163,30 +163,35 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--keys", type=int, default=100)
-    parser.add_argument("--work", type=Path)
+    parser.add_argument("--home", type=Path, help="is kept, and need not be looked at again")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=arguments.work) as folder:
-        home = Path(folder) / "home"
+    with tempfile.TemporaryDirectory() as folder:
+        home = arguments.home or Path(folder) / "home"
         samples = home / "samples"
-        samples.mkdir(parents=True)
-        write_sounds(samples, arguments.count)
+        if not samples.exists():
+            samples.mkdir(parents=True)
+            write_sounds(samples, arguments.count)
         command = [sys.executable, "-m", "tests.integration.fake_engine_daemon", str(home)]
         command += [str(free_port()), "web=True", "enabled=False"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             try:
                 address = process.stdout.readline().strip()
-                until(
-                    lambda: ask(address, "facets")["sounds"] >= arguments.count,
-                    arguments.count / 50,
-                )
-                until(lambda: ask(address, "facets")["waiting"] == 0, 120)
+                wait_until_known(address, arguments.count)
                 with chromium(Path(folder) / "profile") as driver:
                     measure(driver, address, samples, arguments.keys)
                 memory = psutil.Process(process.pid).memory_info().rss / 1e6
                 print(f"{'memory of the daemon':<52}{memory:8.0f} MB")
             finally:
                 process.terminate()
+                for file in (*samples.glob("copied *.wav"), *samples.glob("kick_*.wav")):
+                    file.unlink()
+
+
+def wait_until_known(address: str, count: int) -> None:
+    """Wait until the library has looked at all files."""
+    until(lambda: ask(address, "facets")["sounds"] >= count, count / 50 + 30)
+    until(lambda: ask(address, "facets")["waiting"] == 0, 120)
 
 
 if __name__ == "__main__":
