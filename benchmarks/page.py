@@ -1,9 +1,10 @@
 """The page with many sounds, in Chromium: ``python -m benchmarks.page [--count 100000]``.
 
 Writes small WAVs into a home, which is deleted at the end unless ``--home`` names it, and runs the
-daemon on them with an engine that renders nothing. Prints, in milliseconds: the page's first paint and its first row of
-sounds; an arrow key to the first sample of its sound at the analyser; a file copied into the folder
-to its cell; a render's event to its cell; one picture. Then the daemon's memory.
+daemon on them with an engine that renders nothing. Prints, in milliseconds: the page's first paint
+and its first row of sounds; an arrow key to the first sample of its sound at the analyser; a file
+copied into the folder to its cell; a render's event to its cell; one picture. Then the daemon's
+memory.
 """
 
 import argparse
