@@ -111,16 +111,19 @@ class Page:
             return json.load(answer)
 
     def places(self) -> list[tuple[float, float]]:
-        """The leftmost and the rightmost sound of the map, as pixels from its middle."""
+        """The leftmost and the rightmost sound of the map's middle, as pixels from its centre."""
         _, xs, ys, _ = zip(*self.ask("map")["places"], strict=True)
         size = "const { clientWidth, clientHeight } = document.querySelector('#map');"
         width, height = self.js(f"{size} return [clientWidth, clientHeight]")
 
         def spread(value: float, values: tuple[float, ...]) -> float:
-            return 0.04 + 0.92 * (value - min(values)) / (max(values) - min(values)) - 0.5
+            return 0.92 * (value - min(values)) / (max(values) - min(values)) - 0.46
 
-        ends = (xs.index(min(xs)), xs.index(max(xs)))
-        return [(spread(xs[i], xs) * width, -spread(ys[i], ys) * height) for i in ends]
+        pixels = [
+            (spread(x, xs) * width, -spread(y, ys) * height) for x, y in zip(xs, ys, strict=True)
+        ]
+        free = sorted((x, y) for x, y in pixels if abs(y) < height / 2 - 80)  # of buttons above
+        return [free[0], free[-1]]
 
     def titles(self) -> list[str]:
         cells = "document.querySelectorAll('.cell:not([hidden]) .name')"

@@ -137,14 +137,16 @@ class WebServer:
         self._task = asyncio.create_task(self._server.serve(sockets=[self._socket]), name="web")
 
     async def stop(self) -> None:
-        """End every stream, answer what was asked, and free the port."""
+        """End every stream, answer what was asked, and free the port; once."""
+        task, self._task = self._task, None
+        if task is None:
+            return
         self._unsubscribe()
         self._datasets.stop()
         self._instrument.stop()
         await self._events.stop()
         self._server.should_exit = True
-        if self._task is not None:
-            await self._task
+        await task
         self._socket.close()
 
     def _on_change(self, change: LibraryChange) -> None:
