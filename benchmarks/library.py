@@ -79,8 +79,9 @@ class Answers:
         library.subscribe(self._told.put_nowait)
 
     async def state(self) -> list[int]:
-        """Sounds that are known, and files that wait."""
-        return [self._library.sounds.counts().sounds, self._library.waiting]
+        """Sounds that are known, and files that wait; at least one while nobody has looked."""
+        waiting = self._library.waiting + (not self._library.settled.is_set())
+        return [self._library.sounds.counts().sounds, waiting]
 
     async def search(self, query: dict[str, Any]) -> float:
         """Milliseconds."""

@@ -19,14 +19,14 @@ from oneshot_server.settings import load_settings
 
 
 def fill(prompts: Sequence[str], home: Home) -> None:
-    """Render the sound least like the library's for each prompt, into the samples folder.
+    """Render a sound for each prompt, into the samples folder.
 
     Raises:
         EngineFailedError: one could not be rendered.
     """
     settings = load_settings(home.config)
     requests = [
-        GenerateRequest(prompt=prompt, seed=secrets.randbelow(int(SEED.high) + 1), novelty=1.0)
+        GenerateRequest(prompt=prompt, seed=secrets.randbelow(int(SEED.high) + 1))
         for prompt in prompts
     ]
     with daemon_of(home, settings) as daemon:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from oneshot_server.domain.library import Near
+    from oneshot_server.library.gaps import Region
+    from oneshot_server.library.home import Home
     from oneshot_server.library.sound_library import SoundLibrary
 
 app = typer.Typer(
@@ -24,6 +26,7 @@ app = typer.Typer(
 )
 
 SHOWN_TROUBLES: Final = 10
+FILLING_ROUNDS: Final = 3
 
 TextArgument = Annotated[
     list[str] | None,
@@ -259,11 +262,7 @@ def gaps(
         regions = count_regions(library, kinds)
     wanted = emptiest(regions, fill)
     if wanted:
-        from oneshot_server.cli.filling import fill as fill_regions
-
-        fill_regions([region.prompt for region in wanted], place)
-        with opened_library(place, scan=True) as (library, _):
-            regions = count_regions(library, kinds)
+        regions = _fill(wanted, place, kinds)
     if json:
         for region in regions:
             print_json({**vars(region), "prompt": region.prompt})
@@ -276,12 +275,29 @@ def gaps(
     show_rows(("kind", *columns), rows)
     empty = sum(not region.sounds for region in regions)
     typer.echo(f"{empty} of {len(regions)} regions are empty")
-    now = {(r.kind, r.length, r.brightness): r.sounds for r in regions}
+    now = {region.prompt: region.sounds for region in regions}
     for region in wanted:
-        after = now[region.kind, region.length, region.brightness]
-        typer.echo(f"  {region.prompt}: {region.sounds} → {after}")
+        typer.echo(f"  {region.prompt}: {region.sounds} → {now[region.prompt]}")
     if empty and not fill:
         typer.echo("--fill 8 asks for sounds there")
+
+
+def _fill(wanted: "Sequence[Region]", place: "Home", kinds: "Sequence[str]") -> "list[Region]":
+    """Render until each region has one more, a few times at the most: a model may not listen."""
+    from oneshot_server.cli.filling import fill
+    from oneshot_server.cli.library_place import opened_library
+    from oneshot_server.library.gaps import count_regions
+
+    missing = {region.prompt: region.sounds for region in wanted}
+    for _ in range(FILLING_ROUNDS):
+        fill(list(missing), place)
+        with opened_library(place, scan=True) as (library, _):
+            regions = count_regions(library, kinds)
+        now = {region.prompt: region.sounds for region in regions}
+        missing = {prompt: had for prompt, had in missing.items() if now[prompt] <= had}
+        if not missing:
+            break
+    return regions
 
 
 def _like(file: Path, library: "SoundLibrary", count: int) -> "Sequence[Near]":

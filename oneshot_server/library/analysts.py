@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -17,7 +18,8 @@ from oneshot_server.library.sound_contents import Contents, stamp_of
 
 log = structlog.get_logger(__name__)
 
-FEW: Final = 8  # that one process reads alone
+FRAME: Final = 16
+AHEAD: Final = 2
 MOST_PROCESSES: Final = 8
 STOP_SECONDS: Final = 5.0
 
@@ -38,25 +40,43 @@ class Analysts:
         self._running: list[subprocess.Popen[bytes]] = []
         self._stopped = False
 
-    def read(self, paths: Sequence[str]) -> list[Contents | None]:
-        """Read files; ``None`` for each that is gone. A file that kills its reader is trouble.
+    def read(self, paths: Sequence[str]) -> Iterator[list[tuple[str, Contents | None]]]:
+        """Read files, some at a time, so that who asks has something to do meanwhile.
+
+        Yields:
+            Paths and what is in them; ``None`` for what is gone. A file that kills its reader is
+            trouble.
 
         Raises:
             ShutdownError: ``stop`` was called.
         """
-        shares = min(self._most, -(-len(paths) // FEW))
-        self._start(shares)
-        processes = self._running[:shares]
-        asked = [paths[number::shares] for number in range(shares)]
-        for process, share in zip(processes, asked, strict=False):
-            _ask(process, share)
-        # Every answer is taken before anything else is asked: each belongs to what was asked last.
-        answers = [_answer(process) for process in processes]
-        answers += [None] * (shares - len(processes))
-        found: list[Contents | None] = [None] * len(paths)
-        for number, (share, answer) in enumerate(zip(asked, answers, strict=True)):
-            found[number::shares] = self._one_by_one(share) if answer is None else answer
-        return found
+        frames = deque(paths[start : start + FRAME] for start in range(0, len(paths), FRAME))
+        self._start(min(self._most, len(frames)))
+        asked: deque[tuple[subprocess.Popen[bytes], Sequence[str]]] = deque()
+
+        def ask(process: subprocess.Popen[bytes]) -> None:
+            if frames:
+                asked.append((process, frames.popleft()))
+                _ask(process, asked[-1][1])
+
+        lost = []
+        try:
+            # Each has the next one before it has answered the last, and so never waits for us.
+            for process in self._running * AHEAD:
+                ask(process)
+            while asked:
+                process, frame = asked.popleft()
+                answers = _answer(process)
+                if answers is None:
+                    lost.append(frame)
+                    continue
+                ask(process)
+                yield list(zip(frame, answers, strict=True))
+        finally:  # no answer may be left for who asks next
+            while asked:
+                _answer(asked.popleft()[0])
+        for frame in (*lost, *frames):
+            yield list(zip(frame, self._one_by_one(frame), strict=True))
 
     def rest(self) -> None:
         """Keep one process, ready for the next sound: there is little to do for now."""

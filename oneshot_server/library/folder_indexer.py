@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -22,7 +22,7 @@ from oneshot_server.library.sound_index import (
     rows_to_sounds,
 )
 
-Read = Callable[[Sequence[str]], Sequence[Contents | None]]
+Read = Callable[[Sequence[str]], Iterable[Sequence[tuple[str, Contents | None]]]]
 
 
 @dataclass(kw_only=True)
@@ -99,13 +99,20 @@ class FolderIndexer:
         }
         self._find_renamed(fresh, known, work)
         wanted = [path for path in fresh if path not in {path for _, path, _ in work.moves}]
-        for path, contents in zip(wanted, self._read(wanted) if wanted else (), strict=True):
-            if contents is not None:
-                work.puts[path] = contents
-            elif path in known:
-                work.gone.append(known[path])
-        self._find_moved(known, work)
-        return self._write(work)
+        changes = [self._write(work)]
+        for read in self._read(wanted) if wanted else ():
+            work = _Work()
+            for path, contents in read:
+                if contents is not None:
+                    work.puts[path] = contents
+                elif path in known:
+                    work.gone.append(known[path])
+            self._find_moved(known, work)
+            changes.append(self._write(work))
+        return LibraryChange(
+            now=tuple(sound for change in changes for sound in change.now),
+            gone=tuple(number for change in changes for number in change.gone),
+        )
 
     def _find_renamed(
         self,

@@ -17,7 +17,8 @@ from oneshot_server.library.sound_library import SoundLibrary
 
 log = structlog.get_logger(__name__)
 
-BATCH: Final = 32
+BATCH: Final = 32  # that were told
+BACKLOG_BATCH: Final = 128
 WHOLE_SECONDS: Final = 0.02  # a few files that come together are looked at together
 GROWING_SECONDS: Final = 0.15  # a file that may still be written to
 GUARD_SECONDS: Final = 2.0
@@ -139,12 +140,12 @@ class LivingLibrary:
         looked = [path for path, missing in told if not missing]
         gone = [path for path, missing in told if missing]
         if not paths and self._backlog:
-            looked = self._backlog[-BATCH:]
-            del self._backlog[-BATCH:]
+            looked = self._backlog[-BACKLOG_BATCH:]
+            del self._backlog[-BACKLOG_BATCH:]
         elif not paths and self._missing:
             # After what is new: a file that was moved is new in one place and missing in another.
-            gone = self._missing[-BATCH:]
-            del self._missing[-BATCH:]
+            gone = self._missing[-BACKLOG_BATCH:]
+            del self._missing[-BACKLOG_BATCH:]
         if looked or gone:
             self._tell(await asyncio.to_thread(self.sounds.update, looked, gone))
             return 0.0

@@ -29,8 +29,8 @@ TAG_END: Final = "\n"
 _DAMAGED: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 SCHEMA: Final = f"""
-CREATE TABLE about (samples TEXT NOT NULL);
-CREATE TABLE sounds (
+CREATE TABLE IF NOT EXISTS about (samples TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS sounds (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     path TEXT NOT NULL UNIQUE,
     size INTEGER NOT NULL,
@@ -54,21 +54,21 @@ CREATE TABLE sounds (
     model TEXT NOT NULL,
     parent TEXT NOT NULL
 );
-CREATE INDEX by_content ON sounds (content);
-CREATE INDEX by_inode ON sounds (inode);
-CREATE INDEX by_time ON sounds (changed_ns, number) WHERE trouble = '';
-CREATE INDEX by_kind ON sounds (kind, changed_ns) WHERE trouble = '';
-CREATE INDEX by_stars ON sounds (stars, changed_ns) WHERE trouble = '';
-CREATE INDEX by_seconds ON sounds (seconds) WHERE trouble = '';
-CREATE INDEX by_brightness ON sounds (brightness_hz) WHERE trouble = '';
-CREATE INDEX with_tags ON sounds (tags) WHERE tags != '';
-CREATE TABLE parents (
+CREATE INDEX IF NOT EXISTS by_content ON sounds (content);
+CREATE INDEX IF NOT EXISTS by_inode ON sounds (inode);
+CREATE INDEX IF NOT EXISTS by_time ON sounds (changed_ns, number) WHERE trouble = '';
+CREATE INDEX IF NOT EXISTS by_kind ON sounds (kind, changed_ns) WHERE trouble = '';
+CREATE INDEX IF NOT EXISTS by_stars ON sounds (stars, changed_ns) WHERE trouble = '';
+CREATE INDEX IF NOT EXISTS by_seconds ON sounds (seconds) WHERE trouble = '';
+CREATE INDEX IF NOT EXISTS by_brightness ON sounds (brightness_hz) WHERE trouble = '';
+CREATE INDEX IF NOT EXISTS with_tags ON sounds (tags) WHERE tags != '';
+CREATE TABLE IF NOT EXISTS parents (
     child INTEGER NOT NULL, content TEXT NOT NULL, PRIMARY KEY (child, content)
 ) WITHOUT ROWID;
-CREATE INDEX by_parent ON parents (content);
-CREATE TABLE recipes (number INTEGER PRIMARY KEY, recipe TEXT NOT NULL);
-CREATE TABLE embeddings (number INTEGER PRIMARY KEY, embedding BLOB NOT NULL);
-CREATE VIRTUAL TABLE words USING fts5 (text, prefix = '2 3');
+CREATE INDEX IF NOT EXISTS by_parent ON parents (content);
+CREATE TABLE IF NOT EXISTS recipes (number INTEGER PRIMARY KEY, recipe TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS embeddings (number INTEGER PRIMARY KEY, embedding BLOB NOT NULL);
+CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (text, prefix = '2 3');
 PRAGMA user_version = {VERSION};
 """
 
@@ -269,18 +269,20 @@ class SoundIndex:
             self._writer.execute("PRAGMA journal_mode = WAL")
             # A power cut may take the last changes: the next scan finds them again.
             self._writer.execute("PRAGMA synchronous = NORMAL")
-            (version,) = self._writer.execute("PRAGMA user_version").fetchone()
-            tables = self._writer.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-            if not tables:
-                self._writer.executescript(f"BEGIN IMMEDIATE; {SCHEMA}")
-                self._writer.execute("INSERT INTO about VALUES (?)", (self._samples,))
-                self._writer.execute("COMMIT")
-            elif version != VERSION:
+            version, tables = self._writer.execute(
+                "SELECT user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_user_version"
+            ).fetchone()
+            if tables and version != VERSION:
                 self._refuse(f"version {version}, expected {VERSION}")
-            else:
-                (samples,) = self._writer.execute("SELECT samples FROM about").fetchone()
-                if samples != self._samples:
-                    self._refuse(f"it is about {samples}")
+            # Another process may be doing the same: every statement is right the second time, too.
+            self._writer.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT;")
+            self._writer.execute(
+                "INSERT INTO about SELECT ? WHERE NOT EXISTS (SELECT 1 FROM about)",
+                (self._samples,),
+            )
+            (samples,) = self._writer.execute("SELECT samples FROM about").fetchone()
+            if samples != self._samples:
+                self._refuse(f"it is about {samples}")
             self._reader = self._connection()
             self._reader.execute("PRAGMA query_only = ON")
         except BaseException:

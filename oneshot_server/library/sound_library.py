@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
@@ -52,8 +53,8 @@ _Result = TypeVar("_Result")
 class Reader(Protocol):
     """What reads files; ``library.analysts.Analysts`` is one."""
 
-    def read(self, paths: Sequence[str]) -> Sequence[Contents | None]:
-        """What is in files, by their paths relative to the samples folder; ``None`` for gone."""
+    def read(self, paths: Sequence[str]) -> Iterator[list[tuple[str, Contents | None]]]:
+        """Paths, relative to the samples folder, and what is in them; ``None`` for gone."""
         ...
 
     def rest(self) -> None:
@@ -145,7 +146,7 @@ class SoundLibrary:
             NotFoundError: no such file, or it is no sound; the text says why.
         """
         with self._changing:
-            (contents,) = self._reader.read([str(path.absolute())])
+            ((_, contents),) = [*chain.from_iterable(self._reader.read([str(path.absolute())]))]
         if contents is None or contents.trouble:
             raise NotFoundError(
                 f"{path}: {'no such file' if contents is None else contents.trouble}"

@@ -30,6 +30,8 @@ LEAST_WEIGHT: Final = 0.2
 """Directions that tell no kinds apart still tell one kick from another."""
 FEWEST: Final = 3
 FEWEST_FOR_USUAL: Final = 8
+HALF_MIDDLE: Final = 1.25
+"""The middle is at least so wide, as a ratio from its centre: few kits have claps of their own."""
 LONGEST_LIMIT_SECONDS: Final = 1.2
 """Recordings are cut at 1.5 s, and so are renders: what is longer than this is long."""
 PAIRS: Final = 200_000
@@ -92,7 +94,9 @@ def usual_limits(
             continue
         low, high = np.quantile(np.array(seconds)[names == kind], (1 / 3, 2 / 3))
         high = min(high, LONGEST_LIMIT_SECONDS)
-        hertz = np.quantile(np.array(brightness_hz)[names == kind], (1 / 3, 2 / 3))
+        dark, bright = np.quantile(np.array(brightness_hz)[names == kind], (1 / 3, 2 / 3))
+        centre = np.sqrt(dark * bright)
+        hertz = (min(dark, centre / HALF_MIDDLE), max(bright, centre * HALF_MIDDLE))
         limits[kind] = (
             [round(float(min(low, high / 2)), 2), round(float(high), 2)],
             [float(round(limit)) for limit in hertz],

@@ -135,3 +135,28 @@ def test_training_on_stars_needs_some_and_puts_them_into_a_dataset(
     assert train("--starred").exit_code == 0
     assert trained == [(tmp_path / "datasets" / "taste", "taste")]
     assert len(list((tmp_path / "datasets" / "taste").glob("*.wav"))) == 1
+
+
+def test_gaps_are_shown_and_filled_in_a_few_rounds(run, samples, monkeypatch):
+    asked = []
+
+    def fill(prompts, _place):
+        asked.append(list(prompts))
+        for prompt in prompts:
+            if "snare" in prompt:  # the model does not know what a long one is
+                path = samples / f"{prompt} {len(asked)}.wav"
+                path.write_bytes(foreign(1200 + len(asked), seconds=0.2))
+
+    monkeypatch.setattr("oneshot_server.cli.filling.fill", fill)
+    shown = run("gaps", "snare", "clap").stdout
+    assert "short dark" in shown
+    assert "regions are empty" in shown
+    filled = run("gaps", "snare", "--fill", 2).stdout
+    assert len(asked) == 3
+    assert asked[0] == ["short snare", "short bright snare"]
+    assert asked[1] == ["short bright snare"]
+    assert "short bright snare: 0 → 0" in filled
+    assert "short snare: 0 → 4" in filled
+    regions = lines(run("gaps", "--json"))
+    assert {"kind", "length", "brightness", "sounds", "prompt"} == set(regions[0])
+    assert "expected one of" in run("gaps", "tuba", code=1).stderr

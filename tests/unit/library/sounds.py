@@ -41,9 +41,9 @@ class InProcess:
         self._samples = samples
         self.read_paths: list[str] = []
 
-    def read(self, paths: Sequence[str]) -> list[Contents | None]:
+    def read(self, paths: Sequence[str]) -> Iterator[list[tuple[str, Contents | None]]]:
         self.read_paths += paths
-        return [read_sound(self._samples / path, self._samples) for path in paths]
+        yield [(path, read_sound(self._samples / path, self._samples)) for path in paths]
 
     def rest(self) -> None:
         pass

@@ -107,7 +107,7 @@ def test_stars_are_told_and_a_file_that_was_just_dropped_in_can_have_them(tmp_pa
 def test_an_index_that_is_deleted_during_a_scan_is_the_folder_in_the_end(
     tmp_path, samples, monkeypatch
 ):
-    monkeypatch.setattr(living_library, "BATCH", 4)
+    monkeypatch.setattr(living_library, "BACKLOG_BATCH", 4)
     monkeypatch.setattr(living_library, "GUARD_SECONDS", 0.05)
     for number in range(60):
         (samples / f"{number}.wav").write_bytes(foreign(100 + number, seconds=0.02))

@@ -3,12 +3,14 @@
 import os
 import shutil
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
 from oneshot_server.domain.library import Mark, Query
 from oneshot_server.errors import BadArgumentsError, ForbiddenError, NotFoundError
+from oneshot_server.library.database import open_database
 from oneshot_server.library.wav_metadata import extract, mark_wav
 from tests.unit.library.sounds import follow, foreign, library, paths, render
 
@@ -296,3 +298,16 @@ def test_a_search_finds_words_beginnings_and_limits_in_the_order_asked(tmp_path,
                 opened.search(wrong)
         with pytest.raises(BadArgumentsError):
             opened.search(replace(Query(), sort="best"))
+
+
+def test_several_processes_may_begin_an_index_at_once(tmp_path, samples):
+    (samples / "a.wav").write_bytes(render(1))
+    open_database(tmp_path / "library.db").close()
+
+    def look(_):
+        with library(tmp_path) as opened:
+            follow(opened)
+            return paths(opened)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(look, range(8))) == [["a.wav"]] * 8
