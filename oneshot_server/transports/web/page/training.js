@@ -5,6 +5,7 @@ import { hit } from "./audio.js";
 import { on } from "./bus.js";
 import { byId, h, settled } from "./dom.js";
 import { toneOf } from "./kinds.js";
+import { begin } from "./prompt.js";
 
 const LOOK_MS = 400;
 const LIKED = 4; // stars
@@ -41,7 +42,7 @@ export function startTraining() {
     show();
   });
   byId("train-starred").addEventListener("click", async () => {
-    if (await ask("train/starred", { stars: LIKED })) load();
+    if (await begin("train/starred", { stars: LIKED }, "training taste")) load();
   });
   new ResizeObserver(show).observe(byId("loss"));
 }
@@ -74,7 +75,7 @@ function datasetRow({ name, sounds }) {
     h("div", {}, h("b", {}, name), h("small", {}, `${sounds} ${sounds === 1 ? "sound" : "sounds"}`)),
     h(
       "button",
-      { type: "button", class: "key", onclick: () => ask("train", { dataset: name }) },
+      { type: "button", class: "key", onclick: () => begin("train", { dataset: name }, `training ${name}`) },
       "Train",
     ),
   );
@@ -142,7 +143,9 @@ function show() {
   byId("stop-training").hidden = !running;
   byId("stop-training").onclick = () => ask("cancel", { job: run.job });
   if (!run.job) {
-    head.textContent = "Nothing has been trained since the daemon was started";
+    head.textContent = running
+      ? "getting ready: sounds are read, and some of the model's own are made"
+      : "nothing has been trained since the daemon was started";
   } else {
     const last = run.losses.at(-1);
     const left = running && run.seconds_left ? `, ${minutes(run.seconds_left)} left` : "";
