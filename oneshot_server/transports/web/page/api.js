@@ -4,7 +4,7 @@ import { tell } from "./bus.js";
 import { toast } from "./dom.js";
 
 /** Why the daemon refused. */
-export class Refusal extends Error {
+class Refusal extends Error {
   constructor(status, { code = "", text = `HTTP ${status}` } = {}) {
     super(text);
     this.code = code;

@@ -42,9 +42,6 @@ export function hush() {
   release();
 }
 
-/** Whether a sound would start at once. */
-export const isReady = (sound) => buffers.has(audioUrl(sound));
-
 /** The decoded sound. */
 export const decoded = (sound) => load(audioUrl(sound));
 

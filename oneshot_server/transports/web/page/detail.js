@@ -72,7 +72,7 @@ export async function again() {
 }
 
 /** What to ask for to have a recipe again, without its seed. */
-export function recipeToRequest(recipe) {
+function recipeToRequest(recipe) {
   const body = { prompt: recipe.prompt, steps: recipe.steps, guidance: recipe.guidance };
   body.sampler = recipe.sampler;
   if (recipe.negative) body.negative = recipe.negative;

@@ -5,7 +5,6 @@ import { hit } from "./audio.js";
 import { on } from "./bus.js";
 import { byId, h, toast } from "./dom.js";
 import { toneOf } from "./kinds.js";
-import { isMine } from "./prompt.js";
 import { toPad } from "./detail.js";
 
 const IN_BANK = 16;
@@ -242,7 +241,4 @@ async function learn(target) {
   button.classList.remove("waiting");
   if (learned) toast(`${learned.message} now moves ${learned.target}`);
 }
-
-/** Whether a job is a hit of a pad. */
-export const isHit = (job) => hits.has(job) && !isMine(job);
 

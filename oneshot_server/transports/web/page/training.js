@@ -161,7 +161,7 @@ const minutes = (seconds) =>
   seconds < 90 ? `${Math.round(seconds)} s` : `${Math.round(seconds / 60)} min`;
 
 /** The losses over the steps, the single ones faint and their running mean bright. */
-export function drawLoss(canvas, losses) {
+function drawLoss(canvas, losses) {
   const ratio = devicePixelRatio || 1;
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   if (!width) return;
