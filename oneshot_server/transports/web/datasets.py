@@ -1,4 +1,4 @@
-"""Folders to train on and what came of them: files dropped on the page, versions to listen to."""
+"""Folders to train on, the training that runs, and what came of earlier ones."""
 
 import asyncio
 from collections import deque
@@ -17,9 +17,8 @@ from oneshot_server.domain.lora_card import LoraCard
 from oneshot_server.domain.parameters import Parameter
 from oneshot_server.errors import NotFoundError
 from oneshot_server.library import starred
-from oneshot_server.library.dataset_folder import SUFFIXES, dataset_names
+from oneshot_server.library.dataset_folder import SUFFIXES
 from oneshot_server.library.home import Home
-from oneshot_server.library.incoming import TooLargeError, check_sound_name, folder_for, receive
 from oneshot_server.library.lora_store import LoraStore
 from oneshot_server.library.named_folders import visible_folders
 from oneshot_server.transports.web.answers import Job, json_response
@@ -30,9 +29,8 @@ from oneshot_server.transports.web.specs import (
     path_number,
     path_text,
 )
+from oneshot_server.transports.web.uploads import FILE
 
-DATASET: Final = Parameter(name="dataset", kind=str, low=1, high=80, default="", help="a folder")
-FILE: Final = Parameter(name="file", kind=str, low=1, high=200, default="", help="a file's name")
 LORA: Final = Parameter(name="lora", kind=str, low=1, high=80, default="", help="a LoRA")
 VERSION: Final = number("version", "1, 2, …", low=1, high=1_000_000)
 STARS: Final = number("stars", "at least so many", low=1, high=MOST_STARS)
@@ -78,32 +76,20 @@ class Training(Struct, frozen=True, kw_only=True):
     ] = ()
 
 
-class Uploaded(Struct, frozen=True, kw_only=True):
-    """A file is in its folder."""
-
-    name: Annotated[str, Meta(description="under which it was kept: no file is overwritten")]
-
-
 class Datasets:
-    """The operations on datasets, LoRAs and uploads.
+    """The operations on datasets and LoRAs.
 
     Args:
         core: tells of trainings.
         home: where datasets are, and what is thrown away.
-        samples: folder of the sounds.
         loras: what was trained.
-        most_bytes: that an uploaded file may have.
     """
 
-    def __init__(
-        self, core: Core, *, home: Home, samples: Path, loras: LoraStore, most_bytes: int
-    ) -> None:
+    def __init__(self, core: Core, *, home: Home, loras: LoraStore) -> None:
         self._core = core
         self._folder = home.datasets
         self._trash = home.trash
-        self._samples = samples
         self._loras = loras
-        self._most_bytes = most_bytes
         self._last = Training()
         self._losses: deque[tuple[int, float]] = deque(maxlen=MOST_POINTS)
         self.stop: Callable[[], None] = core.subscribe(self._on_event)
@@ -116,26 +102,6 @@ class Datasets:
             help="folders of one's own sounds",
             answer=Sequence[Dataset],
             handle=self._datasets,
-        )
-        yield Operation(
-            method="PUT",
-            path="/api/datasets/{dataset}/{file}",
-            help="put a sound into a dataset, which is made if it is not there",
-            path_parameters=(DATASET, FILE),
-            uploads=True,
-            answer=Uploaded,
-            status=201,
-            handle=self._upload,
-        )
-        yield Operation(
-            method="PUT",
-            path="/api/dropped/{file}",
-            help="put a sound of one's own into the samples folder",
-            path_parameters=(FILE,),
-            uploads=True,
-            answer=Uploaded,
-            status=201,
-            handle=self._drop,
         )
         yield Operation(
             method="GET",
@@ -175,25 +141,6 @@ class Datasets:
         return json_response(
             [Dataset(name=f.name, sounds=n) for f, n in zip(folders, counts, strict=True)]
         )
-
-    async def _upload(self, request: Request) -> Response:
-        name = path_text(request, FILE)
-        check_sound_name(name)
-        _check_length(request, name, self._most_bytes)
-        dataset = path_text(request, DATASET)
-        if dataset not in dataset_names(self._folder):
-            self._loras.work(dataset)  # it becomes a LoRA's name
-        return await self._receive(request, folder_for(self._folder, dataset), name)
-
-    async def _drop(self, request: Request) -> Response:
-        name = path_text(request, FILE)
-        check_sound_name(name)
-        _check_length(request, name, self._most_bytes)
-        return await self._receive(request, self._samples, name)
-
-    async def _receive(self, request: Request, folder: Path, name: str) -> Response:
-        path = await receive(request.stream(), folder, name, most_bytes=self._most_bytes)
-        return json_response(Uploaded(name=path.name), 201)
 
     async def _lora_list(self, _request: Request) -> Response:
         return json_response(await asyncio.to_thread(self._all_loras))
@@ -253,13 +200,6 @@ class Datasets:
             seconds_left=event.seconds_left,
             losses=tuple(self._losses),
         )
-
-
-def _check_length(request: Request, name: str, most_bytes: int) -> None:
-    """Refuse what says that it is too large before any of it is read."""
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > most_bytes:
-        raise TooLargeError(name, most_bytes)
 
 
 def _count_sounds(folder: Path) -> int:

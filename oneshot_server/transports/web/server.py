@@ -41,6 +41,7 @@ from oneshot_server.transports.web.instrument import Instrument
 from oneshot_server.transports.web.openapi import openapi_document
 from oneshot_server.transports.web.sounds import Sounds
 from oneshot_server.transports.web.specs import Operation
+from oneshot_server.transports.web.uploads import Uploads
 
 log = structlog.get_logger(__name__)
 
@@ -89,9 +90,9 @@ class WebServer:
         self._socket = _listen(settings.host, settings.port)
         self._events = Events(core)
         self._unsubscribe = core.library.subscribe(self._on_change)
-        self._datasets = Datasets(
-            core,
-            home=home,
+        self._datasets = Datasets(core, home=home, loras=loras)
+        uploads = Uploads(
+            datasets=home.datasets,
             samples=samples,
             loras=loras,
             most_bytes=settings.upload_megabytes * 10**6,
@@ -102,6 +103,7 @@ class WebServer:
             *Commands(core, midi).operations(),
             *Sounds(core.library).operations(),
             *self._datasets.operations(),
+            *uploads.operations(),
         )
         self._host = settings.host
         self._token = token
