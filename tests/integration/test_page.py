@@ -193,26 +193,6 @@ def test_the_map_plays_what_is_clicked(page):
     assert chosen in {sound["path"] for sound in page.ask("sounds?limit=500")["sounds"]}
 
 
-def test_a_path_over_the_map_becomes_a_morph_that_is_played(page):
-    from selenium.webdriver.common.action_chains import ActionChains
-
-    page.keys("m")
-    page.until("document.querySelector('#map-count').textContent !== ''")
-    page.click("#walk")
-    (x1, y1), (x2, y2) = page.places()
-    canvas = page.driver.find_element("css selector", "#map")
-    pen = ActionChains(page.driver, duration=50)
-    pen.move_to_element_with_offset(canvas, x1, y1).click_and_hold()
-    for step in range(1, 9):
-        pen.move_to_element_with_offset(
-            canvas, x1 + (x2 - x1) * step / 8, y1 + (y2 - y1) * step / 8
-        )
-    pen.release().perform()
-    page.until("document.querySelectorAll('#strip .bead').length >= 5")
-    page.until("document.querySelectorAll('#strip .coming').length === 0")
-    page.until("document.querySelector('#strip .sounding')")
-
-
 def test_a_prompt_becomes_a_sound_that_is_selected_and_counted(page):
     before = page.ask("facets")["sounds"]
     page.keys("n")
@@ -353,6 +333,26 @@ def test_nothing_sticks_out_and_everything_has_a_name(page, width, height):
         ").map(e => e.id || e.outerHTML)"
     )
     assert nameless == []
+
+
+def test_a_path_over_the_map_becomes_a_morph_that_is_played(page):
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    page.keys("m")
+    page.until("document.querySelector('#map-count').textContent !== ''")
+    page.click("#walk")
+    (x1, y1), (x2, y2) = page.places()
+    canvas = page.driver.find_element("css selector", "#map")
+    pen = ActionChains(page.driver, duration=50)
+    pen.move_to_element_with_offset(canvas, x1, y1).click_and_hold()
+    for step in range(1, 9):
+        pen.move_to_element_with_offset(
+            canvas, x1 + (x2 - x1) * step / 8, y1 + (y2 - y1) * step / 8
+        )
+    pen.release().perform()
+    page.until("document.querySelectorAll('#strip .bead').length >= 5")
+    page.until("document.querySelectorAll('#strip .coming').length === 0")
+    page.until("document.querySelector('#strip .sounding')")
 
 
 class Elsewhere(BaseHTTPRequestHandler):
