@@ -11,7 +11,7 @@ from oneshot_server.engine.batches import Group
 from oneshot_server.engine.loaded import Loaded
 from oneshot_server.engine.messages import Render, Rendered, RenderNotice
 from oneshot_server.errors import ErrorCode, ModelError, OutOfMemoryError, PrecisionError
-from oneshot_server.pipeline import render as rendering
+from oneshot_server.pipeline import decoding
 from oneshot_server.pipeline.decoding import check_precision
 from oneshot_server.pipeline.device import is_out_of_memory
 from oneshot_server.pipeline.device_plan import Machine
@@ -101,7 +101,7 @@ def test_nan_black_and_flat_images_are_told_from_images(image, what):
 
 
 def test_single_precision_is_never_tried_again(folder, monkeypatch):
-    monkeypatch.setattr(rendering, "check_precision", lambda *_: pytest.fail("asked"))
+    monkeypatch.setattr(decoding, "check_precision", lambda *_: pytest.fail("asked"))
     run(load(folder))
 
 
