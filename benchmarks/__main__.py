@@ -12,11 +12,12 @@ FOLDERS = Path("../shared/data/user_folders")
 def main() -> None:
     """Run each benchmark in a process of its own; what needs recordings or JACK only with them."""
     programs = [["benchmarks.speed"], ["benchmarks.pads"], ["benchmarks.pads", "--minutes", "10"]]
+    programs += [["benchmarks.library"], ["benchmarks.taste"]]
     if shutil.which("jackd"):
         programs += [["benchmarks.midi"]]
     if DATA.exists():
         programs += [["benchmarks.starter_quality"], ["benchmarks.inversion"]]
-        programs += [["benchmarks.lora_speed"]]
+        programs += [["benchmarks.lora_speed"], ["benchmarks.similarity"]]
         programs += [["benchmarks.lora_effect", *map(str, sorted(FOLDERS.iterdir()))]]
     for program in programs:
         print(f"\n== {program[0]}", flush=True)
