@@ -17,11 +17,14 @@ def main() -> None:
         ["benchmarks.pads"],
         ["benchmarks.pads", "--minutes", "10"],
     ]
+    programs += [["benchmarks.library"], ["benchmarks.taste"]]
+    if shutil.which("chromium"):
+        programs += [["benchmarks.page"]]
     if shutil.which("jackd"):
         programs += [["benchmarks.midi"]]
     if DATA.exists():
         programs += [["benchmarks.starter_quality"], ["benchmarks.inversion"]]
-        programs += [["benchmarks.lora_speed"]]
+        programs += [["benchmarks.lora_speed"], ["benchmarks.similarity"]]
         programs += [["benchmarks.lora_effect", *map(str, sorted(FOLDERS.iterdir()))]]
     for program in programs:
         print(f"\n== {program[0]}", flush=True)

@@ -9,6 +9,9 @@ from oneshot_server.errors import BadArgumentsError
 from oneshot_server.library.sound_index import SELECT, TAG_END, SoundIndex, rows_to_sounds
 
 MOST_SOUNDS: Final = 1000
+MANY: Final = 2000
+IN_WORDS: Final = "number IN (SELECT rowid FROM words WHERE words MATCH ?)"
+COUNT_WORDS: Final = "SELECT count(*) FROM words WHERE words MATCH ?"
 MOST_WORDS: Final = 16
 LONGEST_QUERY: Final = 500
 
@@ -30,15 +33,27 @@ _KEY: Final = re.compile(r"[A-G]#?(?:-?\d)?")
 def search(index: SoundIndex, query: Query) -> Found:
     """The sounds that a query asks for; see ``domain.library.Library``."""
     _check(query)
+    match, order = words_to_match(query.text), _ORDER[query.sort]
     where, values = _conditions(query)
-    condition = " AND ".join(where)
+    if match and len(where) == 1:
+        total = index.counted(COUNT_WORDS, (match,))
+    else:
+        counted = [*where, IN_WORDS] if match else where
+        total = index.counted(
+            f"SELECT count(*) FROM sounds WHERE {' AND '.join(counted)}",  # noqa: S608 - own terms
+            (*values, match) if match else tuple(values),
+        )
+    if match:
+        # Of few, each is looked up; of many, the first ones in the order are soon found.
+        where.append(IN_WORDS if total < MANY else f"+{IN_WORDS}")
+        values.append(match)
+    # Rows are wide: they are sorted by their numbers, and only those that are shown are read.
+    chosen = (
+        f"SELECT number FROM sounds WHERE {' AND '.join(where)} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
+    )
     with index.reading() as connection:
-        (total,) = connection.execute(
-            f"SELECT count(*) FROM sounds WHERE {condition}",  # noqa: S608 - own conditions
-            values,
-        ).fetchone()
         rows = connection.execute(
-            f"{SELECT} WHERE {condition} ORDER BY {_ORDER[query.sort]} LIMIT ? OFFSET ?",
+            f"{SELECT} WHERE number IN ({chosen}) ORDER BY {order}",
             (*values, query.limit, query.offset),
         ).fetchall()
     return Found(total=total, sounds=rows_to_sounds(rows))
@@ -67,9 +82,6 @@ def _check(query: Query) -> None:
 def _conditions(query: Query) -> tuple[list[str], list[object]]:
     where: list[str] = ["trouble = ''"]
     values: list[object] = []
-    if match := words_to_match(query.text):
-        where.append("number IN (SELECT rowid FROM words WHERE words MATCH ?)")
-        values.append(match)
     if query.key:
         octave = query.key[-1].isdigit()
         where.append("key = ?" if octave else "rtrim(key, '-0123456789') = ?")
