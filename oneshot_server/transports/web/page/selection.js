@@ -9,12 +9,15 @@ const HEARD_MS = 350; // what is passed by more quickly was not listened to
 export let selected = null;
 export const ends = { a: null, b: null };
 let heard = 0;
+let frame = 0;
 
 /** Select a sound; by default it is heard. */
 export function select(sound, { play = true } = {}) {
   selected = sound;
   if (play) listenTo(sound);
-  tell("selected", sound);
+  // What is heard comes before what is seen, and of quick keys only the last one is drawn.
+  cancelAnimationFrame(frame);
+  frame = requestAnimationFrame(() => tell("selected", sound));
 }
 
 /** Play a sound, and count it if it is not passed by at once. */

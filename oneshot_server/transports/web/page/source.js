@@ -5,7 +5,7 @@ import { on, tell } from "./bus.js";
 
 const PAGE = 100;
 const MOST_ALIKE = 300;
-const BREATH_MS = 150;
+const BREATH_MS = 40;
 
 export class Source {
   constructor() {
