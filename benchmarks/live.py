@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from oneshot_server.transports.osc.client import OscClient
+from oneshot_server.client.osc_socket import OscSocket
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Live:
     """
 
     process: subprocess.Popen[bytes]
-    client: OscClient
+    client: OscSocket
     started: float
     home: Path
 
@@ -36,7 +36,7 @@ def live(*options: str, config: str = "") -> Iterator[Live]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with tempfile.TemporaryDirectory() as folder, OscClient("127.0.0.1", port) as client:
+    with tempfile.TemporaryDirectory() as folder, OscSocket("127.0.0.1", port) as client:
         if config:
             (Path(folder) / "config.toml").write_text(config, encoding="utf-8")
         command = [sys.executable, "-m", "oneshot_server", "serve", "--home", folder]
@@ -51,7 +51,7 @@ def live(*options: str, config: str = "") -> Iterator[Live]:
             process.wait(30)
 
 
-def until_state(client: OscClient, *states: str) -> None:
+def until_state(client: OscSocket, *states: str) -> None:
     """Ping until the daemon says one of the states."""
     while True:
         client.send("/oneshot/ping", "")
@@ -60,7 +60,7 @@ def until_state(client: OscClient, *states: str) -> None:
             return
 
 
-def job(client: OscClient, *arguments: float | str) -> tuple[float, float]:
+def job(client: OscSocket, *arguments: float | str) -> tuple[float, float]:
     """Render; returns seconds from trigger to the first event, and to the end.
 
     Raises:

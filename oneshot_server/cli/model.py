@@ -147,7 +147,7 @@ def info(name: NameArgument, *, json: JsonOption = False, home: HomeOption = Non
 @app.command()
 def use(name: NameArgument, *, home: HomeOption = None) -> None:
     """Play a model from now on: in the daemon that runs, and at every start."""
-    from oneshot_server.cli.by_daemon import change_model_by_daemon, daemon_of
+    from oneshot_server.cli.by_daemon import daemon_of, follow
     from oneshot_server.library.home import resolve_home
     from oneshot_server.pipeline.model_folder import find_named_model, read_card, weights_of
     from oneshot_server.settings import load_settings
@@ -160,7 +160,7 @@ def use(name: NameArgument, *, home: HomeOption = None) -> None:
     with daemon_of(place, settings) as daemon:
         if daemon is not None:  # first, for a model that cannot be loaded is not written down
             with _Waiting(name) as waiting:
-                change_model_by_daemon(daemon, name, waiting)
+                follow(daemon.begin("/oneshot/model", name), waiting)
             typer.echo(printable(f"the daemon plays {name} now"))
     _write_setting(place.config, name)
     typer.echo(printable(f'{place.config} says engine.model = "{name}"'))

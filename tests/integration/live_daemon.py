@@ -15,7 +15,7 @@ from typing import Self
 
 import pytest
 
-from oneshot_server.transports.osc.client import OscClient
+from oneshot_server.client.osc_socket import OscSocket
 
 ONESHOT = [sys.executable, "-m", "oneshot_server"]
 PATIENCE_SECONDS = 120
@@ -47,8 +47,8 @@ class LiveDaemon:
     def log(self) -> str:
         return (self.home / "logs" / "oneshot.log").read_text(encoding="utf-8")
 
-    def client(self) -> OscClient:
-        return OscClient("127.0.0.1", self.port)
+    def client(self) -> OscSocket:
+        return OscSocket("127.0.0.1", self.port)
 
     def wait_until(self, state: str) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -90,7 +90,7 @@ def live_daemon(
                 process.kill()
 
 
-def events_of(client: OscClient, request_id: str) -> list[tuple[str, tuple[float | str, ...]]]:
+def events_of(client: OscSocket, request_id: str) -> list[tuple[str, tuple[float | str, ...]]]:
     """Everything that comes until the job of this request has ended."""
     received: list[tuple[str, tuple[float | str, ...]]] = []
     job = None

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from oneshot_server.transports.osc.client import OscClient
+from oneshot_server.client.osc_socket import OscSocket
 from tests.integration.jack import (
     ENVIRONMENT,
     PATIENCE_SECONDS,
@@ -29,7 +29,7 @@ PATIENT = ("--sync", "--timeout", "2000")
 class Ear:
     """A client that keeps what it hears until somebody asks for it."""
 
-    def __init__(self, client: OscClient) -> None:
+    def __init__(self, client: OscSocket) -> None:
         self._client = client
         self.send = client.send
         self._heard: dict[str, deque[tuple[float | str, ...]]] = defaultdict(deque)

@@ -75,9 +75,15 @@ class Clients:
             _put(self._requests, (source[0], address, request_id), (job, self.clock()), MOST_JOBS)
 
     def seen(self, source: Address, address: str, request_id: str) -> JobId | None:
-        """The job of a request that came before; ``None`` for a new one."""
+        """The job of a request that came before; ``None`` for a new one.
+
+        The minute begins anew each time: who goes on asking is answered however long a job takes.
+        """
         job, when = self._requests.get((source[0], address, request_id), (JobId(""), -1e9))
-        return job if self.clock() - when <= REMEMBERED_SECONDS else None
+        if self.clock() - when > REMEMBERED_SECONDS:
+            return None
+        self.remember(source, address, request_id, job)
+        return job
 
 
 def _put(store: OrderedDict[_Key, _Value], key: _Key, value: _Value, most: int) -> None:

@@ -106,6 +106,10 @@ class FakeDaemon:
     def __exit__(self, *_):
         return None
 
+    def begin(self, address, name):
+        assert address == "/oneshot/model"
+        return name
+
 
 @pytest.fixture
 def running(monkeypatch):
@@ -113,13 +117,13 @@ def running(monkeypatch):
     events = []
     asked = []
 
-    def change(_daemon, name, listener):
+    def follow(name, listener):
         asked.append(name)
         for event in events:
             listener(event)
 
     monkeypatch.setattr("oneshot_server.cli.by_daemon.daemon_of", lambda *_: FakeDaemon())
-    monkeypatch.setattr("oneshot_server.cli.by_daemon.change_model_by_daemon", change)
+    monkeypatch.setattr("oneshot_server.cli.by_daemon.follow", follow)
     return events, asked
 
 

@@ -198,6 +198,17 @@ def test_a_request_that_is_sent_again_is_answered_again_and_not_done_again():
     run(body)
 
 
+def test_who_goes_on_asking_is_answered_however_long_a_job_takes():
+    async def body(core, _server, peer, clock):
+        for minute in range(3):
+            clock.now = 59.0 * minute
+            peer.send("/oneshot/generate", "a", "kick")
+            assert await peer.receive() == ("/oneshot/accepted", "a", "job-0")
+        assert len(core.submitted) == 1
+
+    run(body)
+
+
 def test_requests_without_an_id_are_each_done():
     async def body(core, _server, peer, _clock):
         for _ in range(3):
