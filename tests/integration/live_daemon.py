@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +81,27 @@ def live_daemon(
         daemon = LiveDaemon(process=process, port=port, home=home)
         try:
             daemon.wait_until(state)
+            yield daemon
+        finally:
+            process.terminate()
+            try:
+                process.wait(30)
+            finally:
+                process.kill()
+
+
+@contextmanager
+def fake_engine_daemon(
+    home: Path, *, environment: Mapping[str, str] = os.environ, **midi: object
+) -> Iterator[LiveDaemon]:
+    """The daemon with an engine that renders nothing real; ``midi`` are keys of ``[midi]``."""
+    port = free_port()
+    keys = [f"{key}={value!r}" for key, value in midi.items()]
+    command = [sys.executable, "-m", "tests.integration.fake_engine_daemon", str(home), str(port)]
+    with subprocess.Popen([*command, *keys], env=environment) as process:
+        daemon = LiveDaemon(process=process, port=port, home=home)
+        try:
+            daemon.wait_until("ready")
             yield daemon
         finally:
             process.terminate()
