@@ -53,7 +53,7 @@ class Reserve:
         recipes: knows what that means.
         folder: keeps the files.
         renderer: renders.
-        model: what ``engine.model`` says.
+        model: name of the model that renders first.
         per_pad: sounds for each pad; 0 for no reserve at all.
         most_bytes: nothing more is rendered when the reserve takes up as much.
         max_batch: sounds rendered together.
@@ -151,6 +151,11 @@ class Reserve:
             self._settling.cancel()
         loop = asyncio.get_running_loop()
         self._settling = loop.call_later(SETTLE_SECONDS, self._look)
+
+    def model_changed(self, name: str) -> None:
+        """A model of this name renders from now on."""
+        self._model = name
+        self._look()
 
     def engine_ready(self) -> None:
         """The engine is there, perhaps with another model; no other one renders any more."""
