@@ -125,6 +125,32 @@ def test_controls_of_the_layout_do_not_overlap_but_for_names_on_buttons(tree):
     assert_apart(sorted(places), 640, 860)
 
 
+def messages_in_pure_data(patch: Path) -> Iterator[list[str]]:
+    """The words of each message box; an escaped space does not end a word."""
+    for text in re.findall(
+        r"^#X msg \d+ \d+ (.*);$", patch.read_text(encoding="utf-8"), re.MULTILINE
+    ):
+        if not text.startswith("\\;"):
+            yield [word.replace("\\ ", " ") for word in re.split(r"(?<!\\) ", text)]
+
+
+def test_each_message_of_the_pure_data_example_is_what_the_daemon_understands():
+    requests = [
+        Message(
+            address=f"/oneshot/{name}",
+            arguments=("", *(float(w) if re.fullmatch(r"-?[\d.]+", w) else w for w in words)),
+        )
+        for name, *words in messages_in_pure_data(FOLDER / "pure_data" / "example.pd")
+        if not name.isdecimal()  # the number of a pad
+    ]
+    parsed = [parse(request) for request in requests]
+    assert [one.arguments["prompt"] for one in parsed if "prompt" in one.arguments] == [
+        "punchy kick",
+        "short bright snare 200 hz",
+    ]
+    assert len(parsed) == 6
+
+
 def test_nothing_in_the_folder_names_a_place_on_this_machine():
     for path in FOLDER.rglob("*"):
         if path.suffix in {".pd", ".scd", ".json"}:
