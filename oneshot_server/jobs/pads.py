@@ -37,8 +37,7 @@ from oneshot_server.library.samples_folder import SamplesFolder
 
 log = structlog.get_logger(__name__)
 
-# Behind two others a sound takes a second and more, and who plays has long gone on. What is not
-# rendered for hits that are late anyway is rendered for the reserve.
+# Behind two others a sound takes a second and more, and who plays has long gone on.
 MOST_WAITING: Final = 2
 SOFTENER: Final = "oneshot_server.library.touched_wav"
 
@@ -126,8 +125,8 @@ class Pads:
             self._hits += 1
             return job
         self._misses += 1
-        last = self._last.of(number) if len(self._queue) >= self._most_waiting else None
-        if last is not None:
+        last = self._last.of(number)
+        if last is not None and (self._reserve.behind or len(self._queue) >= self._most_waiting):
             return self._repeat(number, last)
         request = replace(pad.request(seed=self._reserve.seed_for(number)), touch=touch)
         job = self._queue.submit(self._resolve(request), pad=number)

@@ -138,6 +138,16 @@ class Reserve:
         shelf = self._shelves[recipe.key]
         return len(shelf.waiting) * self._per_pad // max(1, shelf.wanted), self._per_pad
 
+    @property
+    def behind(self) -> bool:
+        """Whether more than half of it is missing.
+
+        It is rendered in large batches, single sounds are not: whoever makes it wait for those
+        makes it fall behind further.
+        """
+        levels = [self.level(number) for number in self._current]
+        return 2 * sum(have for have, _ in levels) < sum(wanted for _, wanted in levels)
+
     def trouble(self, number: int) -> str:
         """Why a pad's reserve cannot be rendered; empty if it can."""
         recipe = self._current.get(number)
