@@ -64,7 +64,7 @@ class OneshotDevice {
   /** A control has moved; buttons say bang or 1. */
   control(name, values) {
     const value = values[0];
-    if (name === "prompt") this.values.prompt = values.join(" ").trim();
+    if (name === "prompt") this.values.prompt = values.slice(value === "text" ? 1 : 0).join(" ").trim(); // as textedit says it
     else if (name === "lora_name") this.loras.choose_name(String(value));
     else if (name in this.values && typeof value === "number") this.turn(name, value);
     if (!this.started) return; // what follows is a producer's hand, not a Live set that opens
