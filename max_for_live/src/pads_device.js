@@ -1,0 +1,6 @@
+"use strict";
+
+inlets = 1;
+outlets = 3;
+
+function anything() {}
