@@ -140,7 +140,9 @@ def _text_button(control: Control, *, mode: int) -> Json:
     }
     if control.look == "big":
         box |= {"fontname": "Ableton Sans Bold", "fontsize": 13.0, "rounded": 6.0}
-        box |= themed(activebgcolor="live_control_selection", activetextcolor="live_control_fg_on")
+        box |= themed(activebgcolor="live_value_arc", activetextcolor="live_control_fg_on")
+    if control.look == "pad":
+        box["fontsize"] = 8.5
     return _with_parameter(replace(control, type="enum", words=words), box)
 
 

@@ -39,13 +39,13 @@ class Canvas:
     def __init__(self, size: tuple[int, int], scale: int) -> None:
         self._scale = scale
         self._image = Image.new(
-            "RGBA", (size[0] * scale, size[1] * scale), theme_color("live_surface_bg")
+            "RGB", (size[0] * scale, size[1] * scale), theme_color("live_surface_bg")[:3]
         )
         self._draw = ImageDraw.Draw(self._image, "RGBA")
 
     def save(self, path: Path) -> None:
         """Write a PNG."""
-        self._image.convert("RGB").save(path, format="PNG")
+        self._image.save(path, format="PNG")
 
     def fill(
         self, rect: Rect, color: Color, *, radius: float = 0.0, outline: Color | None = None
@@ -89,7 +89,7 @@ class Canvas:
             [tuple(part * self._scale for part in point) for point in points], fill=color
         )
 
-    def text(  # noqa: PLR0913 - each is one thing
+    def text(
         self,
         text: str,
         rect: Rect,

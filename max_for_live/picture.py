@@ -1,8 +1,8 @@
 """``python -m max_for_live.picture``: draw a built device as it looks in Live.
 
-It is no screenshot: Max does not run here. Places, texts and values are those of the file; how Max
-draws each class is imitated. A file of the script's messages shows a state: one JSON list a line, as
-the script sends it to the patch, ``["status", "text", "Ready"]``.
+It is no screenshot: places, texts and values are those of the file; how Max draws each class is
+imitated. A file of the script's messages shows a state: one JSON list a line, as the script sends
+it to the patch, ``["status", "text", "Ready"]``.
 """
 
 import argparse
