@@ -76,8 +76,10 @@ def _network(patch: Patch, script: str, device: DeviceSource) -> None:
 
 def _interface(patch: Patch, script: str, device: DeviceSource) -> None:
     patch.note("What is shown, and what the producer does", (700, 300), width=300)
-    patch.connect(script, device.outlets.index("interface"), patch.object(f"s {UI}", (700, 330)))
-    patch.connect(patch.object(f"r {CONTROL}", (800, 330)), 0, script)
+    route = patch.object("route ui", (700, 325))
+    patch.connect(script, device.outlets.index("interface"), route)
+    patch.connect(route, 0, patch.object(f"s {UI}", (700, 348)))
+    patch.connect(patch.object(f"r {CONTROL}", (800, 325)), 0, script)
 
 
 def _audition(patch: Patch, script: str, device: DeviceSource) -> None:
