@@ -6,8 +6,8 @@ const HELLO_MS = 350;
 const PORT_MS = 1000;
 const KNOWN_PORT_MS = 10000;
 const RENEW_MS = 20000;
-const DOUBT_MS = 2200;
-const GONE_MS = 4000;
+const DOUBT_MS = 1800; // the state is asked for every second
+const GONE_MS = 3200;
 
 /**
  * Says hello until a welcome comes, and again whenever the daemon falls silent.

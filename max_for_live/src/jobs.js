@@ -2,7 +2,6 @@
 
 // So many are with the daemon at a time; others wait here, for its queue has a limit.
 const MOST_OPEN_JOBS = 32;
-const BUSY_PAUSE_MS = 500;
 // Of a job that is rendered, something is heard ten times a second.
 const SILENCE_MS = 3000;
 const MISSING_MS = 150;
@@ -42,7 +41,6 @@ class Jobs {
     this.line = [];
     this.open = new Set();
     this.by_id = new Map();
-    this.paused_until = 0;
   }
 
   /** How many have not ended. */
@@ -133,7 +131,7 @@ class Jobs {
   }
 
   advance() {
-    if (!this.may_send() || this.clock() < this.paused_until) return;
+    if (!this.may_send()) return;
     while (this.line.length > 0 && this.open.size < MOST_OPEN_JOBS) {
       const job = this.line.shift();
       job.state = "sent";
@@ -156,14 +154,7 @@ class Jobs {
   }
 
   refused(job, code, text) {
-    if (code !== "busy" || job.cancelled) {
-      this.end(job, job.cancelled ? "cancelled" : code, text);
-      return;
-    }
-    this.open.delete(job);
-    job.state = "waiting";
-    this.line.unshift(job);
-    this.paused_until = this.clock() + BUSY_PAUSE_MS;
+    this.end(job, job.cancelled ? "cancelled" : code, text);
   }
 
   ask_about(job) {

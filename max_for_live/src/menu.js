@@ -12,11 +12,11 @@ class Menu {
     this.entries = [];
   }
 
-  /** Offer these names. A chosen one that is not among them stays, for it may come back. */
+  /** Offer these names, sorted. A chosen one that is not among them stays, for it may come back. */
   fill(names) {
-    this.names = names;
+    this.names = [...names].sort((one, other) => one.localeCompare(other));
     const missing = this.chosen !== "" && !names.includes(this.chosen);
-    const entries = [NOTHING_CHOSEN, ...names, ...(missing ? [this.chosen] : [])];
+    const entries = [NOTHING_CHOSEN, ...this.names, ...(missing ? [this.chosen] : [])];
     if (entries.join("\n") !== this.entries.join("\n")) {
       this.entries = entries;
       this.ui.out(this.name, "menu", "clear");

@@ -10,6 +10,7 @@ const { until } = require("./waiting.js");
 const LOSS = 0.2;
 const CLICKS = 40;
 const HITS = 40;
+const PADS = 4; // without the hats: hits of theirs cancel each other's jobs
 
 test("with a fifth of the packets lost each way, no request is lost and none is done twice", async (t) => {
   const daemon = await Daemon.new();
@@ -31,7 +32,7 @@ test("with a fifth of the packets lost each way, no request is lost and none is 
   one.type("kick");
   one.control("count", 2);
   for (let click = 0; click < CLICKS; click += 1) one.click("generate");
-  for (let hit = 0; hit < HITS; hit += 1) pads.note(hit % 16, 127);
+  for (let hit = 0; hit < HITS; hit += 1) pads.note(hit % PADS, 127);
   await until(() => one.open_jobs + pads.open_jobs === 0, () => `${one.open_jobs} and ${pads.open_jobs} jobs open`);
 
   const jobs = daemon.jobs();
@@ -39,7 +40,7 @@ test("with a fifth of the packets lost each way, no request is lost and none is 
   assert.equal(clicked.length, CLICKS);
   assert.equal(new Set(clicked.map(({ request }) => request.seed)).size, CLICKS);
   assert.equal(jobs.length, CLICKS + HITS);
-  assert.ok(jobs.every(({ ended, request, sounds }) => ended === "done" && sounds === request.count));
+  assert.deepEqual(jobs.filter(({ ended, request, sounds }) => ended !== "done" || sounds !== request.count), []);
   // The daemon's lists are whole, too.
   await until(() => Array.from({ length: 16 }, (_, pad) => pads.get(`pad_${pad}`, "active")).every((active) => active === 1), "sixteen pads");
   await until(() => pads.menus.get("kit")?.join() === "none,acoustic,house,noise,trap", () => pads.menus.get("kit"));

@@ -147,7 +147,7 @@ class Device {
 
   /** The sounds that it knows, the oldest first. */
   get sounds() {
-    return vm.runInContext("instance.panel.sounds.sounds.map((sound) => sound.path)", this.max);
+    return [...vm.runInContext("instance.panel.sounds.sounds", this.max)].map(({ path: file }) => file);
   }
 
   /** What a control shows. */
