@@ -1,0 +1,23 @@
+// What the patch shows.
+
+/** `out(name, verb, ...values)` is the patch's way in to its controls. */
+class Interface {
+  constructor(out) {
+    this.out = out;
+    this.shown = new Map();
+  }
+
+  /** Set what the producer can change too. */
+  set(name, value) {
+    this.out(name, "set", value);
+  }
+
+  /** Show what only this script changes: nothing is sent if it is shown already. */
+  show(name, verb, ...values) {
+    const key = `${name} ${verb}`;
+    const text = values.join(" ");
+    if (this.shown.get(key) === text) return;
+    this.shown.set(key, text);
+    this.out(name, verb, ...values);
+  }
+}
