@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 // Oneshot: what the controls do.
 
 // As in controls.json; the first adds no word.
@@ -206,11 +205,3 @@ class OneshotDevice {
     return [percent, ...(more > 0 ? [`${more} more`] : []), this.newest?.label ?? ""].join(" · ");
   }
 }
-=======
-"use strict";
-
-inlets = 1;
-outlets = 4;
-
-function anything() {}
->>>>>>> m4l-patch
