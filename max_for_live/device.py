@@ -1,6 +1,5 @@
 """The whole devices: controls, script, and what is between them."""
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +18,7 @@ def build_patcher(name: str, source: Path = SOURCE) -> Json:
     """The patcher of a device by its name in ``controls.json``."""
     device = read_devices(source)[name]
     patch = Patch()
-    add_controls(patch, list(device.each()), CONTROLS_TOP)
+    controls = add_controls(patch, list(device.each()), CONTROLS_TOP)
     for heading in device.headings:
         patch.add(heading_box(heading), (20, CONTROLS_TOP - 40))
     patch.note(f"{name}: built by python -m max_for_live.build, change it there", (20, 10))
@@ -27,7 +26,10 @@ def build_patcher(name: str, source: Path = SOURCE) -> Json:
     _begin(patch, script)
     _network(patch, script, device)
     _interface(patch, script, device)
-    _PARTS[name](patch, script, device)
+    if name == "Oneshot":
+        _audition(patch, script, device.outlets.index("audition"), controls["waveform"])
+    else:
+        _notes(patch, script)
     patch.object("live.banks", (1180, 40))
     for panel in device.panels:  # after all that stands on them
         patch.add(panel_box(panel), (1180, 80))
@@ -82,23 +84,29 @@ def _interface(patch: Patch, script: str, device: DeviceSource) -> None:
     patch.connect(patch.object(f"r {CONTROL}", (800, 325)), 0, script)
 
 
-def _audition(patch: Patch, script: str, device: DeviceSource) -> None:
+def _audition(patch: Patch, script: str, outlet: int, waveform: str) -> None:
     patch.note(
         "The track's sound goes through; a sound to be heard is added on both sides", (700, 370)
     )
     route = patch.object("route replace play stop", (700, 400))
-    patch.connect(script, device.outlets.index("audition"), route)
+    patch.connect(script, outlet, route)
     replace = patch.object("prepend replace", (700, 430))
     buffer = patch.object(f"buffer~ {AUDITION_BUFFER}", (700, 460))
-    loaded = patch.message("loaded", (760, 490))
+    order = patch.object("t b b", (740, 484))
+    # ``---`` is made a number in a box's text; whether in buffername too, no reference says.
+    show = patch.message(f"set {AUDITION_BUFFER}", (770, 508))
+    loaded = patch.message("loaded", (700, 508))
     patch.connect(route, 0, replace)
     patch.connect(replace, 0, buffer)
-    patch.connect(buffer, 1, loaded)
+    patch.connect(buffer, 1, order)
+    patch.connect(order, 1, show)
+    patch.connect(show, 0, waveform)
+    patch.connect(order, 0, loaded)
     patch.connect(loaded, 0, script)
     play = patch.object(f"play~ {AUDITION_BUFFER}", (900, 460))
-    for outlet, number in ((1, "1"), (2, "0")):
-        message = patch.message(number, (830 + 40 * outlet, 430))
-        patch.connect(route, outlet, message)
+    for verb, number in ((1, "1"), (2, "0")):
+        message = patch.message(number, (830 + 40 * verb, 430))
+        patch.connect(route, verb, message)
         patch.connect(message, 0, play)
     through = patch.object("plugin~", (1000, 430))
     out = patch.object("plugout~", (1000, 520))
@@ -109,8 +117,7 @@ def _audition(patch: Patch, script: str, device: DeviceSource) -> None:
         patch.connect(mix, 0, out, side)
 
 
-def _notes(patch: Patch, script: str, device: DeviceSource) -> None:
-    del device
+def _notes(patch: Patch, script: str) -> None:
     patch.note(
         "Notes stay in Max's scheduler; the script hears of them and is never waited for",
         (700, 370),
@@ -150,9 +157,3 @@ def _notes(patch: Patch, script: str, device: DeviceSource) -> None:
     patch.connect(strip, 1, pair, 1)
     patch.chain(strip, pad, inside, pair, note, script)
     patch.connect(patch.object("r ---first_note", (1140, 470)), 0, pad, 1)
-
-
-_PARTS: Final[Mapping[str, Callable[[Patch, str, DeviceSource], None]]] = {
-    "Oneshot": _audition,
-    "Oneshot Pads": _notes,
-}

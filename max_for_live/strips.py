@@ -22,12 +22,18 @@ STRIPS_IN_ROW: Final = 8
 RETURN, ENTER = 13, 3  # key codes
 
 
-def add_controls(patch: Patch, controls: list[Control], top: int) -> None:
-    """Lay a strip for each control, the topmost of the presentation first."""
+def add_controls(patch: Patch, controls: list[Control], top: int) -> dict[str, str]:
+    """Lay a strip for each control, the topmost of the presentation first.
+
+    Returns:
+        Each control's box by the control's name.
+    """
+    boxes = {}
     for number, control in enumerate(controls):
         row, column = divmod(number, STRIPS_IN_ROW)
         at = (20 + column * STRIP_WIDTH, top + row * STRIP_HEIGHT)
-        _Strip(patch, control, at).lay()
+        boxes[control.name] = _Strip(patch, control, at).lay()
+    return boxes
 
 
 class _Strip:
@@ -39,11 +45,16 @@ class _Strip:
         self._left, self._top = at
         self._box = patch.add(control_box(control), (self._left, self._top + 78), size=(100, 30))
 
-    def lay(self) -> None:
-        """Lay all of it."""
+    def lay(self) -> str:
+        """Lay all of it; returns the control's box."""
         kind = self._control.kind
-        if kind == "waveform":
-            return  # it shows its buffer by itself
+        if kind != "waveform":  # it hears of its buffer alone
+            self._hear_all(kind)
+            if kind not in ("label", "bar", "ring"):
+                self._say_all(kind)
+        return self._box
+
+    def _hear_all(self, kind: str) -> None:
         if kind == "label":
             self._hear_label()
         elif kind == "list":
@@ -52,8 +63,8 @@ class _Strip:
             self._hear_value()
         else:
             self._patch.connect(self._hear(), 0, self._box)
-        if kind in ("label", "bar", "ring"):
-            return
+
+    def _say_all(self, kind: str) -> None:
         if self._control.stored and kind != "button":  # a button that is recalled is a click
             self._recall()
         if self._control.name == "prompt":

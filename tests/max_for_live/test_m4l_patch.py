@@ -120,7 +120,10 @@ def test_the_script_rules_the_network(name: str) -> None:
 def test_a_sound_is_read_told_of_and_played(oneshot: PatchRunner) -> None:
     path = "/anywhere/kick 1.wav"
     assert oneshot.out_of(SCRIPT, AUDITION, "replace", path) == [("buffer~", ["replace", path])]
-    assert oneshot.out_of("buffer~", 1, "bang") == [(SCRIPT, ["loaded"])]
+    assert oneshot.out_of("buffer~", 1, "bang") == [
+        ("waveform", ["set", "---aud"]),
+        (SCRIPT, ["loaded"]),
+    ]
     assert oneshot.out_of(SCRIPT, AUDITION, "play") == [("play~", [1])]
     assert oneshot.out_of(SCRIPT, AUDITION, "stop") == [("play~", [0])]
 
