@@ -49,13 +49,14 @@ class Task {
 /**
  * A device in a Live set.
  *
- * `device` is a key of controls.json, `server_port` where what the device sends to port 9330 really goes.
+ * `device` is a key of controls.json, `server_port` where what the device sends to port 9330 really goes; `draws` are the
+ * first numbers of its chance, which goes on from `seed`.
  *
  * `shown` is what each control shows, by name and verb; `menus` the entries of each list; `auditions` what was sent to the
  * player; `sent` the OSC messages; `problems` what no patch would take.
  */
 class Device {
-  constructor({ device, server_port, seed, live_set = new LiveSetStub() }) {
+  constructor({ device = "Oneshot", server_port, seed = 1, draws = [], live_set = new LiveSetStub() }) {
     this.device = device;
     this.server_port = server_port;
     this.live_set = live_set;
@@ -67,6 +68,7 @@ class Device {
     this.sent = [];
     this.received = 0;
     this.problems = [];
+    this.unplugged = false;
     this.listening = null;
     this.reply_port = null;
     this.sender = dgram.createSocket("udp4");
@@ -87,7 +89,8 @@ class Device {
     };
     if (device === "Oneshot") context.LiveAPI = live_set.LiveAPI;
     this.max = vm.createContext(context);
-    vm.runInContext("Math", this.max).random = chance(seed);
+    const random = chance(seed);
+    vm.runInContext("Math", this.max).random = () => draws.shift() ?? random();
     vm.runInContext(script_of(device), this.max, { filename: `${device}.js` });
     assert.equal(context.inlets, 1);
     assert.equal(context.outlets, CONTROLS[device].outlets.length);
@@ -137,6 +140,16 @@ class Device {
     this.max.note(pad, velocity);
   }
 
+  /** How many of its jobs have not ended. */
+  get open_jobs() {
+    return vm.runInContext("instance.session.jobs.size", this.max);
+  }
+
+  /** The sounds that it knows, the oldest first. */
+  get sounds() {
+    return vm.runInContext("instance.panel.sounds.sounds.map((sound) => sound.path)", this.max);
+  }
+
   /** What a control shows. */
   get(name, verb) {
     return this.shown.get(`${name} ${verb}`);
@@ -173,13 +186,22 @@ class Device {
 
   udpsend(message) {
     this.sent.push(message);
-    this.sender.send(encode(...message), this.server_port, "127.0.0.1");
+    if (!this.unplugged) this.sender.send(encode(...message), this.server_port, "127.0.0.1");
   }
 
   network(name, value) {
     if (name === "listen_port") this.udpreceive(value);
     else if (name === "send_port") assert.equal(value, PATCH_PORT);
     else assert.deepEqual([name, value], ["send_host", "127.0.0.1"]);
+  }
+
+  /** Let nothing pass, either way. */
+  unplug() {
+    this.unplugged = true;
+  }
+
+  plug_in() {
+    this.unplugged = false;
   }
 
   udpreceive(port) {
@@ -191,6 +213,7 @@ class Device {
       if (this.listening === socket) this.listening = null; // another holds the port: Max goes on without a word
     });
     socket.on("message", (datagram) => {
+      if (this.unplugged) return;
       const { address, args } = decode(datagram);
       this.received += 1;
       this.max.osc(address, ...args);
