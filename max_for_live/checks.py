@@ -13,7 +13,7 @@ from max_for_live.patch_checks import (
     shared_name_faults,
     thread_faults,
 )
-from max_for_live.presentation_checks import presentation_faults
+from max_for_live.presentation_checks import edit_view_faults, presentation_faults
 from max_for_live.protocol_checks import protocol_faults
 
 CHECKS: Final[Mapping[str, Callable[[Device], list[str]]]] = {
@@ -24,6 +24,7 @@ CHECKS: Final[Mapping[str, Callable[[Device], list[str]]]] = {
     "parameters": parameter_faults,
     "annotations": annotation_faults,
     "presentation": presentation_faults,
+    "edit view": edit_view_faults,
     "paths": path_faults,
     "threads": thread_faults,
     "protocol": protocol_faults,

@@ -52,7 +52,7 @@ def order_faults(device: Device) -> list[str]:
 def loose_faults(device: Device) -> list[str]:
     """Objects that nothing reaches, names that are sent and not received, or the reverse."""
     joined = {end for source, _, destination, _ in device.cords for end in (source, destination)}
-    alone = {"comment", "panel", "waveform~", "live.banks"}
+    alone = {"comment", "panel", "live.banks"}
     faults = [
         f"{name_of(box)} has no cord"
         for box in device.boxes

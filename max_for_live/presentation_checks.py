@@ -32,6 +32,16 @@ def presentation_faults(device: Device) -> list[str]:
     return faults
 
 
+def edit_view_faults(device: Device) -> list[str]:
+    """Boxes that hide each other from whoever opens the patch to read it."""
+    boxes = [box | {"presentation_rect": box["patching_rect"]} for box in device.boxes]
+    return [
+        f"{name_of(one)} hides {name_of(other)} in the edit view"
+        for one, other in itertools.combinations(boxes, 2)
+        if _overlap(one, other)
+    ]
+
+
 def _edges(box: Box) -> tuple[float, float, float, float]:
     left, top, width, height = box["presentation_rect"]
     return left, top, left + width, top + height

@@ -16,18 +16,24 @@ CONTROL: Final = "---control"
 RECALL: Final = "---recall"  # when Live has put back what the set remembers
 PROMPT: Final = "---prompt"  # the prompt field is asked for what is typed in it
 GENERATE: Final = "---generate"  # Return in the prompt field
-STRIP_WIDTH: Final = 170
-STRIP_HEIGHT: Final = 190
+STRIP_WIDTH: Final = 240
+STRIP_HEIGHT: Final = 250
 STRIPS_IN_ROW: Final = 8
 RETURN, ENTER = 13, 3  # key codes
 
 
-def add_controls(patch: Patch, controls: list[Control], top: int) -> None:
-    """Lay a strip for each control, the topmost of the presentation first."""
+def add_controls(patch: Patch, controls: list[Control], top: int) -> dict[str, str]:
+    """Lay a strip for each control, the topmost of the presentation first.
+
+    Returns:
+        Each control's box by the control's name.
+    """
+    boxes = {}
     for number, control in enumerate(controls):
         row, column = divmod(number, STRIPS_IN_ROW)
         at = (20 + column * STRIP_WIDTH, top + row * STRIP_HEIGHT)
-        _Strip(patch, control, at).lay()
+        boxes[control.name] = _Strip(patch, control, at).lay()
+    return boxes
 
 
 class _Strip:
@@ -37,13 +43,18 @@ class _Strip:
         self._patch = patch
         self._control = control
         self._left, self._top = at
-        self._box = patch.add(control_box(control), (self._left, self._top + 78), size=(100, 30))
+        self._box = patch.add(control_box(control), self._at(0, 4), size=(100, 22))
 
-    def lay(self) -> None:
-        """Lay all of it."""
+    def lay(self) -> str:
+        """Lay all of it; returns the control's box."""
         kind = self._control.kind
-        if kind == "waveform":
-            return  # it shows its buffer by itself
+        if kind != "waveform":  # it hears of its buffer alone
+            self._hear_all(kind)
+            if kind not in ("label", "bar", "ring"):
+                self._say_all(kind)
+        return self._box
+
+    def _hear_all(self, kind: str) -> None:
         if kind == "label":
             self._hear_label()
         elif kind == "list":
@@ -52,8 +63,8 @@ class _Strip:
             self._hear_value()
         else:
             self._patch.connect(self._hear(), 0, self._box)
-        if kind in ("label", "bar", "ring"):
-            return
+
+    def _say_all(self, kind: str) -> None:
         if self._control.stored and kind != "button":  # a button that is recalled is a click
             self._recall()
         if self._control.name == "prompt":
@@ -74,16 +85,16 @@ class _Strip:
         route = self._patch.object(f"route {self._control.name}", self._at(0, 1))
         return self._patch.connect(receive, 0, route)
 
-    def _say(self, row: int = 5) -> str:
+    def _say(self, row: int = 6) -> str:
         """``control NAME …`` to the script."""
         prepend = self._patch.object(f"prepend control {self._control.name}", self._at(0, row))
         self._patch.connect(prepend, 0, self._patch.object(f"s {CONTROL}", self._at(0, row + 1)))
         return prepend
 
     def _recall(self) -> None:
-        receive = self._patch.object(f"r {RECALL}", self._at(110, 0))
+        receive = self._patch.object(f"r {RECALL}", self._at(120, 0))
         if self._control.kind in ("text", "value"):
-            bang = self._patch.object("t b", self._at(110, 1))
+            bang = self._patch.object("t b", self._at(120, 1))
             self._patch.chain(receive, bang, self._box)
         else:
             self._patch.connect(receive, 0, self._box)  # outputvalue: as it is, nothing is changed
@@ -92,7 +103,7 @@ class _Strip:
         verbs = self._patch.object("route text color", self._at(0, 2))
         self._patch.connect(self._hear(), 0, verbs)
         for outlet, attribute in enumerate(("set", "textcolor")):
-            prepend = self._patch.object(f"prepend {attribute}", self._at(110 * outlet, 2 + outlet))
+            prepend = self._patch.object(f"prepend {attribute}", self._at(100 * outlet, 3))
             self._patch.connect(verbs, outlet, prepend)
             self._patch.connect(prepend, 0, self._box)
 
@@ -108,28 +119,28 @@ class _Strip:
         self._patch.connect(verb, 0, self._box)
 
     def _say_prompt(self) -> None:
-        ask = self._patch.object(f"r {PROMPT}", self._at(110, 2))
+        ask = self._patch.object(f"r {PROMPT}", self._at(110, 3))
         self._patch.connect(ask, 0, self._box)
         self._patch.connect(self._box, 0, self._say())
-        key = self._patch.object(f"sel {RETURN} {ENTER}", self._at(110, 4))
+        key = self._patch.object(f"sel {RETURN} {ENTER}", self._at(110, 5))
         self._patch.connect(self._box, 1, key)
-        hit = self._patch.object(f"s {GENERATE}", self._at(110, 5))
+        hit = self._patch.object(f"s {GENERATE}", self._at(110, 7))
         self._patch.connect(key, 0, hit)
         self._patch.connect(key, 1, hit)
 
     def _say_generate(self) -> None:
         # What is typed is taken before it is rendered; the 0 of an automation is no click.
-        not_zero = self._patch.object("route 0", self._at(0, 4))
-        order = self._patch.object("t b b", self._at(0, 5))
+        not_zero = self._patch.object("route 0", self._at(0, 5))
+        order = self._patch.object("t b b", self._at(0, 6))
         self._patch.connect(self._box, 0, not_zero)
         self._patch.connect(not_zero, 1, order)
-        self._patch.connect(self._patch.object(f"r {GENERATE}", self._at(70, 4)), 0, order)
-        self._patch.connect(order, 1, self._patch.object(f"s {PROMPT}", self._at(70, 5)))
-        self._patch.connect(order, 0, self._say(row=6))
+        self._patch.connect(self._patch.object(f"r {GENERATE}", self._at(100, 5)), 0, order)
+        self._patch.connect(order, 1, self._patch.object(f"s {PROMPT}", self._at(100, 6)))
+        self._patch.connect(order, 0, self._say(row=7))
 
     def _say_twice(self) -> None:
-        order = self._patch.object("t i i", self._at(0, 4))
+        order = self._patch.object("t i i", self._at(0, 5))
         self._patch.connect(self._box, 0, order)
-        send = self._patch.object(f"s ---{self._control.name}", self._at(60, 4))
+        send = self._patch.object(f"s ---{self._control.name}", self._at(80, 5))
         self._patch.connect(order, 1, send)
         self._patch.connect(order, 0, self._say())

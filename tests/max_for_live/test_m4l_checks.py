@@ -159,6 +159,10 @@ def behind_the_panel(device: Device) -> None:
     device.patcher["boxes"].insert(0, device.patcher["boxes"].pop())
 
 
+def one_object_onto_another(device: Device) -> None:
+    box(device, "live.banks")["patching_rect"] = box(device, "plugin~")["patching_rect"]
+
+
 def closed_presentation(device: Device) -> None:
     device.patcher["openinpresentation"] = 0
 
@@ -244,6 +248,7 @@ def no_table(device: Device) -> None:
         ("presentation", half_off_the_panel, "target is half on a panel"),
         ("presentation", behind_the_panel, "is behind its panel"),
         ("presentation", closed_presentation, "does not open in presentation"),
+        ("edit view", one_object_onto_another, "plugin~ hides live.banks"),
         ("paths", a_path_in_the_script, "/Users"),
         ("paths", a_path_of_windows, "C:\\"),
         ("paths", a_path_in_the_project, "/home"),
