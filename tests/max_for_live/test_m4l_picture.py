@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import pytest
+import soundfile
 from PIL import Image
 
 from max_for_live.build import build_device
 from max_for_live.canvas import Canvas
 from max_for_live.controls import read_devices
 from max_for_live.decode import decode_amxd
-from max_for_live.picture import draw_device, show
+from max_for_live.picture import draw_device, levels, show
 
 
 @pytest.mark.parametrize("name", read_devices())
@@ -36,6 +37,11 @@ def test_messages_of_the_script_change_it_where_their_control_is(tmp_path: Path)
             left, top, width, height = rects[name]
             area = (int(left), int(top), int(left + width), int(top + height))
             assert (before.crop(area).tobytes() != after.crop(area).tobytes()) == changed
+
+
+def test_a_sound_is_shown_by_its_levels(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", [0.0, 0.5, -1.0, 0.25], 44100, subtype="FLOAT")
+    assert levels(tmp_path / "a.wav", 2) == [0.5, 1.0]
 
 
 TEXT_SIZES = {"usual": 9.5, "big": 13.0, "bold": 11.0, "pad": 8.5}
