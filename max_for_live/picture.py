@@ -2,7 +2,8 @@
 
 It is no screenshot: places, texts and values are those of the file; how Max draws each class is
 imitated. A file of the script's messages shows a state: one JSON list a line, as the script sends
-it to the patch, ``["status", "text", "Ready"]``. A WAV is shown where Max shows the audition's buffer.
+it to the patch, ``["status", "text", "Ready"]``. A WAV is shown where Max shows the audition's
+buffer.
 """
 
 import argparse
