@@ -32,6 +32,7 @@ class Hit:
     visible: float | None = None
     ends: list[str] = field(default_factory=list)
     missed: bool = False
+    path: str = ""
 
 
 class Player:
@@ -85,6 +86,7 @@ class Player:
         elif address == "/oneshot/sample":
             assert Path(str(arguments[2])).is_file(), arguments
             hit.visible = time.perf_counter()
+            hit.path = str(arguments[2])
         elif address == "/oneshot/notice" and arguments[1] == "reserve_miss":
             hit.missed = True
         elif address in ENDS:
@@ -118,15 +120,19 @@ def report(label: str, hits: Sequence[Hit]) -> None:
     found = sorted(
         1000 * (hit.visible - hit.sent) for hit in hits if hit.visible and not hit.missed
     )
-    bad = sum(hit.ends != ["/oneshot/done"] for hit in hits)
-    row(f"{label}: hits", len(hits), f"of which {len(hits) - len(found) - bad} missed")
+    choked = sum(hit.missed and hit.ends == ["/oneshot/cancelled"] for hit in hits)
+    bad = sum(hit.ends != ["/oneshot/done"] for hit in hits) - choked
+    row(f"{label}: hits", len(hits), f"of which {sum(hit.missed for hit in hits)} missed")
     if found:
         row(f"{label}: trigger to file and event, p50", statistics.median(found), "ms")
         row(f"{label}: p99", found[min(len(found) - 1, int(0.99 * len(found)))], "ms")
         row(f"{label}: longest", found[-1], "ms")
     missed = [hit.visible - hit.sent for hit in hits if hit.visible and hit.missed]
+    paths = [hit.path for hit in hits if hit.path]
+    row(f"{label}: given again, as too many waited", len(paths) - len(set(paths)), "")
     if missed:
         row(f"{label}: a miss, median", statistics.median(missed), "s")
+    row(f"{label}: choked by a later hit before they had sounded", choked, "")
     row(f"{label}: without exactly one good end", bad, "")
 
 

@@ -153,6 +153,8 @@ async def running_daemon(
             publisher=samples,
             bus=bus,
             limit=settings.jobs.queue_limit,
+            # A batch that is rendered, and the next one.
+            ahead=2 * settings.engine.max_batch,
             spare=reserve,
         )
         pads = Pads(
@@ -176,7 +178,8 @@ async def running_daemon(
         )
         bus.subscribe(lambda _event: trainings.give_way(wanted=queue.waited_for))
 
-        def train_on(name: str) -> None:
+        def model_changed(name: str) -> None:
+            reserve.model_changed(name)
             with suppress(NotFoundError):  # taken away meanwhile: a training will say so
                 folder = find_named_model(name, home.models)
                 trainings.workshop = replace(trainings.workshop, model=folder)
@@ -185,7 +188,7 @@ async def running_daemon(
             engines=engine,
             command=command_of,
             emit=bus.emit,
-            changed=train_on,
+            changed=model_changed,
             name=settings.engine.model,
         )
         core = OneshotCore(

@@ -7,9 +7,11 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
+from oneshot_server.engine.batches import Group, Work, goes_with, jobs_of
 from oneshot_server.engine.messages import (
     Cancel,
     LoadFailed,
@@ -41,43 +43,68 @@ class Connection:
     Args:
         incoming: frames from the daemon; when it ends, so does this process.
         outgoing: frames to the daemon.
+        together: jobs of one sound that are taken as one.
     """
 
-    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO, together: int = 1) -> None:
         self._incoming = incoming
         self._outgoing = outgoing
+        self._together = together
         self._jobs: deque[Render] = deque()
         self._spare: deque[RenderSpare] = deque()
         self._arrived = threading.Condition()
         self._cancelled: set[str] = set()
-        self._last_progress = 0.0
+        self._progress_due: dict[str, float] = {}
         threading.Thread(target=self._read, name="daemon reader", daemon=True).start()
 
-    def next_job(self) -> Render | RenderSpare:
-        """Wait for a job."""
+    def next_job(self) -> Work:
+        """Wait for a job, or for jobs that are rendered as one."""
         with self._arrived:
             self._arrived.wait_for(lambda: self._jobs or self._spare)
-            return self._jobs.popleft() if self._jobs else self._spare.popleft()
+            return self._next_group() if self._jobs else self._spare.popleft()
 
-    def waited_for(self) -> Render | None:
-        """A job that somebody waits for, if there is one."""
-        return self._jobs.popleft() if self._jobs else None
+    def waited_for(self) -> Group | None:
+        """What somebody waits for, if somebody does."""
+        with self._arrived:
+            return self._next_group() if self._jobs else None
 
     def send(self, message: Message) -> None:
         """Send a message; of progress only what is due."""
         if isinstance(message, RenderProgress):
             now = time.monotonic()
-            if now - self._last_progress < PROGRESS_SECONDS:
+            if now < self._progress_due.get(message.job, 0.0):
                 return
-            self._last_progress = now
+            self._progress_due[message.job] = now + PROGRESS_SECONDS
+        elif isinstance(message, RenderDone | RenderFailed | RenderCancelled):
+            self._progress_due.pop(message.job, None)
         self._outgoing.write(encode(message))
         self._outgoing.flush()
 
-    def stop_if_cancelled(self, job: str) -> None:
-        """Raise RenderCancelledError if the daemon has cancelled this job."""
-        if job in self._cancelled:
-            self._cancelled.discard(job)
-            raise RenderCancelledError(job)
+    def end_cancelled(self, going: list[str]) -> None:
+        """Answer what the daemon has cancelled, and take it out of the jobs that are going on.
+
+        Those that have not begun are answered, too.
+        """
+        if not self._cancelled:
+            return
+        with self._arrived:
+            waiting = [job for job in self._jobs if job.job in self._cancelled]
+            for job in waiting:
+                self._jobs.remove(job)
+        begun = [name for name in going if name in self._cancelled]
+        for name in begun:
+            going.remove(name)
+        for name in (*begun, *(job.job for job in waiting)):
+            self._cancelled.discard(name)
+            self.send(RenderCancelled(job=name))
+
+    def _next_group(self) -> Group:
+        first, *others = self._jobs
+        fitting = [job for job in others if goes_with(job, first)]
+        group = Group(jobs=(first, *fitting[: self._together - 1]))
+        for job in group.jobs:
+            self._jobs.remove(job)
+        return group
 
     def _read(self) -> None:
         while (message := read_to_engine(self._incoming)) is not None:
@@ -128,31 +155,45 @@ def serve(options: argparse.Namespace, connection: Connection) -> None:
         render(connection.next_job(), loaded, connection)
 
 
-def render(job: Render | RenderSpare, loaded: "Loaded", connection: Connection) -> None:
-    """Render one job; whatever happens, exactly one last answer is sent."""
+def render(work: Work, loaded: "Loaded", connection: Connection) -> None:
+    """Render; whatever happens, exactly one last answer is sent for each job."""
+    going = list(jobs_of(work))
 
     def give_way() -> bool:
-        connection.stop_if_cancelled(job.job)
+        connection.end_cancelled(going)
+        if not going:
+            raise RenderCancelledError("nobody waits for it any more")
         gave_way = False
-        while isinstance(job, RenderSpare) and (urgent := connection.waited_for()) is not None:
+        while isinstance(work, RenderSpare) and (urgent := connection.waited_for()) is not None:
             render(urgent, loaded, connection)
             gave_way = True
         return gave_way
 
-    answer: Message
+    failure: tuple[ErrorCode, str] | None = None
     try:
-        loaded.run(job, connection.send, give_way)
-        answer = RenderDone(job=job.job)
+        loaded.run(work, connection.send, give_way)
     except RenderCancelledError:
-        answer = RenderCancelled(job=job.job)
+        return
     except OneshotError as error:
-        answer = RenderFailed(job=job.job, code=error.code, text=str(error))
+        failure = error.code, str(error)
     except Exception as error:  # the outer loop: one job's fault ends that job alone
-        logging.getLogger(__name__).exception("job %s", job.job)
-        answer = RenderFailed(
-            job=job.job, code=ErrorCode.ENGINE_FAILED, text=f"{type(error).__name__}: {error}"
+        logging.getLogger(__name__).exception("job %s", ", ".join(going))
+        failure = ErrorCode.ENGINE_FAILED, f"{type(error).__name__}: {error}"
+    if failure is not None and isinstance(work, Group) and len(work.jobs) > 1:
+        _render_each_alone([job for job in work.jobs if job.job in going], loaded, connection)
+        return
+    for name in going:
+        connection.send(
+            RenderDone(job=name)
+            if failure is None
+            else RenderFailed(job=name, code=failure[0], text=failure[1])
         )
-    connection.send(answer)
+
+
+def _render_each_alone(jobs: Iterable[Render], loaded: "Loaded", connection: Connection) -> None:
+    """It shows whose fault it was that all of them failed."""
+    for job in jobs:
+        render(Group(jobs=(job,)), loaded, connection)
 
 
 def main() -> None:
@@ -172,7 +213,7 @@ def main() -> None:
     # Frames own the real stdout; whatever a library prints goes to stderr, the daemon's log.
     outgoing = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    serve(options, Connection(sys.stdin.buffer, outgoing))
+    serve(options, Connection(sys.stdin.buffer, outgoing, options.max_batch))
 
 
 if __name__ == "__main__":

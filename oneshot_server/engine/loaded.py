@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from oneshot_server.domain.events import NoticeCode
-from oneshot_server.engine.messages import Render, RenderNotice, RenderSpare
+from oneshot_server.engine.batches import Work, jobs_of
+from oneshot_server.engine.messages import RenderNotice
 from oneshot_server.engine.render_job import JobRenderer, Send
 from oneshot_server.errors import OutOfMemoryError, PrecisionError
 from oneshot_server.library.lora_store import LoraStore
@@ -81,7 +82,7 @@ class Loaded:
         plan = self._model.plan
         return str(self._device) + (f" {plan.precision}" if plan.precision != "fp32" else "")
 
-    def run(self, job: Render | RenderSpare, send: Send, give_way: Callable[[], bool]) -> None:
+    def run(self, job: Work, send: Send, give_way: Callable[[], bool]) -> None:
         """Render a job; see ``JobRenderer.run``.
 
         If half precision gives no image, the model is loaded again in single precision, and stays
@@ -96,7 +97,8 @@ class Loaded:
             except PrecisionError as error:
                 text = f"{error}: rendering in fp32 from now on"
                 log.warning(text)
-                send(RenderNotice(job=job.job, code=NoticeCode.FALLBACK, text=text))
+                for name in jobs_of(job):
+                    send(RenderNotice(job=name, code=NoticeCode.FALLBACK, text=text))
                 self._load_in_single()
                 self._renderer.run(job, send, give_way)
         except Exception as error:

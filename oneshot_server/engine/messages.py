@@ -41,11 +41,6 @@ class Render(Message, frozen=True, kw_only=True):
     subtype: str
     skip: tuple[int, ...] = ()
 
-    @property
-    def parts(self) -> "tuple[Part, ...]":
-        """The same as one part, whose sounds are more than one."""
-        return (Part(request=self.request, finish=self.finish),)
-
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """A request and how its sounds are finished."""

@@ -1,7 +1,7 @@
-"""One job: its batches, the defects that must not reach the folder, and the files."""
+"""Jobs: their batches, the defects that must not reach the folder, and the files."""
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -13,15 +13,13 @@ from oneshot_server.domain.recipe import Recipe
 from oneshot_server.domain.requests import Batch, GenerateRequest
 from oneshot_server.dsp.defects import find_defect
 from oneshot_server.dsp.finish import finish
-from oneshot_server.engine.batches import Slot, job_to_batches
+from oneshot_server.engine.batches import Slot, Work, asked, job_to_batches, jobs_of, subtype_of
 from oneshot_server.engine.job_loras import AppliedLoras, JobLoras, LoraVersions
 from oneshot_server.engine.messages import (
     Message,
-    Render,
     Rendered,
     RenderNotice,
     RenderProgress,
-    RenderSpare,
 )
 from oneshot_server.errors import BadArgumentsError, DefectError
 from oneshot_server.library.touched_wav import touch_wav
@@ -62,6 +60,25 @@ class _Retries:
         return replace(slot, seed=slot.request.seed_of(self._next - 1))
 
 
+def _try_again(
+    broken: Sequence[tuple[Slot, str]], retries: _Retries, send: Send
+) -> tuple[Slot, ...]:
+    """A batch of other seeds for the sounds that were broken; their jobs are told.
+
+    Raises:
+        DefectError: one was tried often enough.
+    """
+    remarks: dict[str, list[str]] = {}
+    again: list[Slot] = []
+    for slot, defect in broken:
+        again.append(retries.another(slot, defect))
+        text = f"sound {slot.index} was {defect}, again with seed {again[-1].seed}"
+        remarks.setdefault(slot.job, []).append(text)
+    for job, said in remarks.items():
+        send(RenderNotice(job=job, code=NoticeCode.RETRIED, text=", ".join(said)))
+    return tuple(again)
+
+
 class JobRenderer:
     """Renders jobs with one model.
 
@@ -89,7 +106,7 @@ class JobRenderer:
             f"{', ' * bool(model.plan.label)}{model.plan.label}"
         )
 
-    def run(self, job: Render | RenderSpare, send: Send, give_way: Callable[[], bool]) -> None:
+    def run(self, job: Work, send: Send, give_way: Callable[[], bool]) -> None:
         """Render a job and send its sounds, progress and remarks.
 
         Args:
@@ -105,7 +122,7 @@ class JobRenderer:
             NotFoundError: no such LoRA.
             ModelError: a LoRA that cannot be used with the model.
         """
-        request = job.parts[0].request
+        ((_, request), *_) = asked(job)
         applied = self._begin(job, send)
         sampling = choose_sampling(request, applied.sampling, self._model.card)
         batches = deque(job_to_batches(job, self._max_batch))
@@ -120,10 +137,13 @@ class JobRenderer:
         while batches:
             batch = batches.popleft()
 
-            def on_step(step: int, steps: int, size: int = len(batch), ready: int = ready) -> None:
+            def on_step(
+                step: int, steps: int, batch: tuple[Slot, ...] = batch, ready: int = ready
+            ) -> None:
                 give_way_and_come_back()
-                fraction = (ready + size * step / steps) / ahead
-                send(RenderProgress(job=job.job, fraction=fraction, stage="sampling"))
+                fraction = (ready + len(batch) * step / steps) / ahead
+                for name in dict.fromkeys(slot.job for slot in batch):
+                    send(RenderProgress(job=name, fraction=fraction, stage="sampling"))
 
             sounds = self._render(
                 [slot.draw for slot in batch],
@@ -134,28 +154,27 @@ class JobRenderer:
                 on_sound=give_way_and_come_back,
                 sampler=sampling.sampler,
             )
-            again: list[Slot] = []
-            remarks: list[str] = []
-            for position, slot in enumerate(batch):
-                if slot.index is None:
-                    continue
-                defect = self._deliver(job, batch, position, sounds, applied, sampling, send)
-                if defect is None:
-                    continue
-                again.append(retries.another(slot, defect))
-                remarks.append(f"sound {slot.index} was {defect}, again with seed {again[-1].seed}")
-            ready += len(batch) - len(again)
-            if again:
-                batches.appendleft(tuple(again))
-                text = ", ".join(remarks)
-                send(RenderNotice(job=job.job, code=NoticeCode.RETRIED, text=text))
+            broken = [
+                (slot, defect)
+                for position, slot in enumerate(batch)
+                if slot.index is not None
+                and (
+                    defect := self._deliver(
+                        batch, position, sounds, applied, sampling, subtype_of(job), send
+                    )
+                )
+            ]
+            ready += len(batch) - len(broken)
+            if broken:
+                batches.appendleft(_try_again(broken, retries, send))
 
-    def _begin(self, job: Render | RenderSpare, send: Send) -> AppliedLoras:
-        for part in job.parts:
-            self._check(job.job, part.request, send)
-        applied = self._loras.apply(job.parts[0].request.loras)
+    def _begin(self, job: Work, send: Send) -> AppliedLoras:
+        for name, request in asked(job):
+            self._check(name, request, send)
+        applied = self._loras.apply(asked(job)[0][1].loras)
         for text in applied.remarks:
-            send(RenderNotice(job=job.job, code=NoticeCode.FALLBACK, text=text))
+            for name in jobs_of(job):
+                send(RenderNotice(job=name, code=NoticeCode.FALLBACK, text=text))
         return applied
 
     def _check(self, job: str, request: GenerateRequest, send: Send) -> None:
@@ -180,12 +199,12 @@ class JobRenderer:
 
     def _deliver(
         self,
-        job: Render | RenderSpare,
         batch: tuple[Slot, ...],
         position: int,
         sounds: Sounds,
         applied: AppliedLoras,
         sampling: Sampling,
+        subtype: str,
         send: Send,
     ) -> str | None:
         """Finish and send one sound; or name its defect and send nothing."""
@@ -212,7 +231,7 @@ class JobRenderer:
             profile=profile,
             batch=Batch(seeds=tuple(s.seed for s in batch), index=position),
             finish=slot.finish,
-            subtype=job.subtype,
+            subtype=subtype,
             parent=None,
             software=f"oneshot-server {__version__}",
             platform=self._platform,
@@ -221,15 +240,15 @@ class JobRenderer:
             near_copy=nearest is not None and nearest.copied is not None,
             walk=request.walk,
         )
-        wav = embed(encode_wav(finished.numpy(), profile.sample_rate, job.subtype), recipe)
+        wav = embed(encode_wav(finished.numpy(), profile.sample_rate, subtype), recipe)
         seconds = len(finished) / profile.sample_rate
         if request.touch is not None:
             wav, seconds = touch_wav(wav, request.touch)
-        send(Rendered(job=job.job, index=slot.index, seed=slot.seed, seconds=seconds, wav=wav))
+        send(Rendered(job=slot.job, index=slot.index, seed=slot.seed, seconds=seconds, wav=wav))
         if nearest is not None and nearest.copied is not None:
             text = (
                 f'sound {slot.index} is a near copy of one that "{nearest.copied}" was trained on: '
                 f"{nearest.distance_db:g} dB from it"
             )
-            send(RenderNotice(job=job.job, code=NoticeCode.NEAR_COPY, text=text))
+            send(RenderNotice(job=slot.job, code=NoticeCode.NEAR_COPY, text=text))
         return None

@@ -111,7 +111,8 @@ class Supervisor:
         self._task: asyncio.Task[None] | None = None
         self._deaths: deque[float] = deque(maxlen=MOST_DEATHS)
         self._never_ready = 0
-        self._impatience: asyncio.TimerHandle | None = None
+        self._open: set[JobId] = set()
+        self._impatience: dict[JobId, asyncio.TimerHandle] = {}
         self.state = EngineState.STARTING
         self._reports: Reports | None = None
         self.failure = ""
@@ -136,7 +137,7 @@ class Supervisor:
 
     async def stop(self) -> None:
         """End the engine: ask, then insist."""
-        self._be_patient()
+        self._let_go()
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -147,6 +148,7 @@ class Supervisor:
     def render(self, job: JobId, request: GenerateRequest, skip: Collection[int]) -> None:
         """Begin a job; see ``jobs.renderer.Renderer``."""
         self.state = EngineState.BUSY
+        self._open.add(job)
         self._send(
             Render(
                 job=job,
@@ -169,16 +171,22 @@ class Supervisor:
     def cancel(self, job: JobId) -> None:
         """Stop a job; see ``jobs.renderer.Renderer``. An engine that will not is killed."""
         self._send(Cancel(job=job))
-        self._be_patient()
+        self._be_patient(job)
         if self._process is not None:
-            self._impatience = asyncio.get_running_loop().call_later(
+            self._impatience[job] = asyncio.get_running_loop().call_later(
                 CANCEL_PATIENCE_SECONDS, self._process.kill
             )
 
-    def _be_patient(self) -> None:
-        if self._impatience is not None:
-            self._impatience.cancel()
-            self._impatience = None
+    def _be_patient(self, job: JobId) -> None:
+        timer = self._impatience.pop(job, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _let_go(self) -> None:
+        """No job is the engine's any more."""
+        self._open.clear()
+        for job in tuple(self._impatience):
+            self._be_patient(job)
 
     def _send(self, message: Message) -> None:
         if self._process is not None:
@@ -187,7 +195,7 @@ class Supervisor:
     async def _keep_alive(self) -> None:
         while True:
             ending = await self._live()
-            self._be_patient()
+            self._let_go()
             self._deaths.append(time.monotonic())
             self._never_ready += 1
             log.error("engine died", ending=ending, deaths=len(self._deaths))
@@ -255,8 +263,10 @@ class Supervisor:
             if message.job.startswith(SPARE):
                 self._report_end(message, reports)
                 return
-            self._be_patient()
-            self.state = EngineState.READY
+            self._be_patient(JobId(message.job))
+            self._open.discard(JobId(message.job))
+            if not self._open:
+                self.state = EngineState.READY
         match message:
             case Ready():
                 self.device, self.model = message.device, message.model

@@ -46,6 +46,12 @@ class Job:
         wanted = 1 if self.request.replay is not None else self.request.count
         return len(self.published) == wanted
 
+    @property
+    def joins(self) -> bool:
+        """Whether it may be rendered together with others, and is not worth a place of its own."""
+        single = self.request.count == 1 and self.request.replay is None
+        return single and not self.engine_deaths and not self.published
+
     def done(self) -> TerminalEvent:
         """Its end when the engine has made everything."""
         if self.cancelled:

@@ -1,4 +1,4 @@
-"""Hits: a sound from the reserve at once, or a job if there is none."""
+"""Hits: a sound from the reserve at once, or a job, or the last one again if there are too many."""
 
 import asyncio
 import secrets
@@ -27,6 +27,7 @@ from oneshot_server.domain.touch import Touch
 from oneshot_server.errors import MetadataError, NotFoundError, OneshotError
 from oneshot_server.jobs.event_bus import EventBus
 from oneshot_server.jobs.journal import Journal, JournalledJob, JournalledSound
+from oneshot_server.jobs.last_sounds import LastSounds
 from oneshot_server.jobs.pad_bank import PadBank
 from oneshot_server.jobs.queue import JobQueue
 from oneshot_server.jobs.reserve import Reserve
@@ -35,6 +36,8 @@ from oneshot_server.library.samples_folder import SamplesFolder
 
 log = structlog.get_logger(__name__)
 
+# Behind two others a sound takes a second and more, and who plays has long gone on.
+MOST_WAITING: Final = 2
 SOFTENER: Final = "oneshot_server.library.touched_wav"
 
 
@@ -49,6 +52,8 @@ class Pads:
         journal: remembers.
         bus: is told.
         resolve: fills in a request's LoRAs; raises NotFoundError.
+        most_waiting: jobs that may wait before a hit for which nothing is in reserve; behind more
+            of them it is answered by the pad's last sound.
     """
 
     def __init__(
@@ -61,6 +66,7 @@ class Pads:
         journal: Journal,
         bus: EventBus,
         resolve: Callable[[GenerateRequest], GenerateRequest],
+        most_waiting: int = MOST_WAITING,
     ) -> None:
         self._bank = bank
         self._reserve = reserve
@@ -69,6 +75,9 @@ class Pads:
         self._journal = journal
         self._bus = bus
         self._resolve = resolve
+        self._most_waiting = most_waiting
+        self._last = LastSounds(bank)
+        bus.subscribe(self._last.take)
         self._chores: set[asyncio.Task[object]] = set()
         self._hits = 0
         self._misses = 0
@@ -114,11 +123,25 @@ class Pads:
                 continue
             self._hits += 1
             return job
+        self._misses += 1
+        last = self._last.of(number)
+        if last is not None and (self._reserve.behind or len(self._queue) >= self._most_waiting):
+            return self._repeat(number, last)
         request = replace(pad.request(seed=self._reserve.seed_for(number)), touch=touch)
         job = self._queue.submit(self._resolve(request), pad=number)
-        self._misses += 1
         text = f"nothing is in reserve for pad {number}, {pad.label}: it is rendered now"
         self._bus.emit(Notice(job=job, code=NoticeCode.RESERVE_MISS, text=text))
+        return job
+
+    def _repeat(self, number: int, last: SamplePublished) -> JobId:
+        """Give out the pad's last sound again."""
+        began = time.monotonic()
+        job = JobId(secrets.token_hex(4))
+        self._bus.emit(Accepted(job=job, pad=number))
+        text = f"pad {number} is hit faster than sounds are rendered: its last one again"
+        self._bus.emit(Notice(job=job, code=NoticeCode.RESERVE_MISS, text=text))
+        self._bus.emit(replace(last, job=job))
+        self._bus.emit(_done(job, began))
         return job
 
     def _play(self, number: int, request: GenerateRequest, waiting: Waiting) -> JobId:

@@ -44,7 +44,7 @@ PROGRESS_SECONDS: Final = 0.1
 
 
 class JobQueue:
-    """Takes jobs, hands them to the renderer one by one, publishes what comes back.
+    """Takes jobs, hands them to the renderer in order, publishes what comes back.
 
     Everything runs on the event loop; the renderer awaits one report before it makes the next.
 
@@ -54,6 +54,7 @@ class JobQueue:
         publisher: writes the files.
         bus: is told.
         limit: jobs that may wait or run; more are refused.
+        ahead: jobs of one sound that the renderer may have at once; it has one of any other kind.
         spare: is told of what is rendered while nobody waits, and of the engine's comings and
             goings.
     """
@@ -66,6 +67,7 @@ class JobQueue:
         publisher: Publisher,
         bus: EventBus,
         limit: int,
+        ahead: int = 1,
         spare: SpareReports | None = None,
     ) -> None:
         self._renderer = renderer
@@ -73,21 +75,22 @@ class JobQueue:
         self._publisher = publisher
         self._bus = bus
         self._limit = limit
+        self._ahead = ahead
         self._spare = spare
         self._waiting: deque[Job] = deque()
         self._held: deque[Job] = deque()
         self._drained: asyncio.Event | None = None
-        self._running: Job | None = None
+        self._running: dict[JobId, Job] = {}
         self._closed = False
 
     def __len__(self) -> int:
         """Jobs that wait or run."""
-        return len(self._waiting) + len(self._held) + (self._running is not None)
+        return len(self._waiting) + len(self._held) + len(self._running)
 
     @property
     def waited_for(self) -> bool:
         """Whether somebody waits for a job's end."""
-        running = self._running is not None and not self._running.ended
+        running = any(not job.ended for job in self._running.values())
         return bool(self._waiting or self._held) or running
 
     def restore(self, jobs: Iterable[JournalledJob]) -> None:
@@ -141,9 +144,9 @@ class JobQueue:
         """End every job; nothing is taken or published from now on."""
         self._closed = True
         text = "the daemon was shut down"
-        for job in [*filter(None, [self._running]), *self._waiting, *self._held]:
+        for job in [*self._running.values(), *self._waiting, *self._held]:
             self._end(job, job.failed(ErrorCode.CANCELLED_BY_SHUTDOWN, text))
-        self._running = None
+        self._running.clear()
         self._waiting.clear()
         self._held.clear()
 
@@ -240,12 +243,16 @@ class JobQueue:
         self._start_next()
 
     def engine_died(self, text: str) -> None:
-        """The engine is dead; its job is tried once more, or it was the job's fault."""
+        """The engine is dead; its jobs are tried once more, each alone, or it was a job's fault."""
         if self._spare is not None:
-            self._spare.engine_died(text, blameless=self._running is not None)
-        job, self._running = self._running, None
-        if job is None or job.ended:
-            return
+            self._spare.engine_died(text, blameless=bool(self._running))
+        jobs = list(self._running.values())
+        self._running.clear()
+        for job in reversed(jobs):
+            if not job.ended:
+                self._try_again(job, text)
+
+    def _try_again(self, job: Job, text: str) -> None:
         job.engine_deaths += 1
         self._journal.engine_died(job.id)
         if job.cancelled:
@@ -264,20 +271,22 @@ class JobQueue:
         self._start_next()
 
     def _start_next(self) -> None:
-        while (
-            self._running is None
-            and self._waiting
-            and not self._closed
-            and self._renderer.state is EngineState.READY
-        ):
+        while self._waiting and not self._closed and self._is_taken_now(self._waiting[0]):
             job = self._waiting.popleft()
-            self._running = job
+            self._running[job.id] = job
             if job.complete:  # the daemon was killed a moment before saying so
                 self.engine_done(job.id)
                 return
             self._renderer.render(job.id, job.request, frozenset(job.published))
-        if self._drained is not None and self._running is None and not self._waiting:
+        if self._drained is not None and not self._running and not self._waiting:
             self._drained.set()
+
+    def _is_taken_now(self, job: Job) -> bool:
+        """Whether the renderer is free for the job, or can render it with those that it has."""
+        if not self._running:
+            return self._renderer.state is EngineState.READY
+        able = self._renderer.state is EngineState.BUSY and len(self._running) < self._ahead
+        return able and job.joins and all(other.joins for other in self._running.values())
 
     def _is_spare(self, job_id: JobId, failure: str) -> bool:
         """Pass on the end of what nobody waits for."""
@@ -293,17 +302,13 @@ class JobQueue:
             self._renderer.cancel(job.id)
 
     def _current(self, job_id: JobId) -> Job | None:
-        """The running job, unless it has ended and the engine does not know yet."""
-        job = self._running
-        return job if job is not None and job.id == job_id and not job.ended else None
+        """A running job, unless it has ended and the engine does not know yet."""
+        job = self._running.get(job_id)
+        return job if job is not None and not job.ended else None
 
     def _take(self, job_id: JobId) -> Job | None:
-        """The running job, which runs no more."""
-        job = self._running
-        if job is None or job.id != job_id:
-            return None
-        self._running = None
-        return job
+        """A running job, which runs no more."""
+        return self._running.pop(job_id, None)
 
     def _end(self, job: Job, event: TerminalEvent) -> None:
         if job.ended:

@@ -8,7 +8,7 @@ from oneshot_server.domain.requests import GenerateRequest
 
 
 class Renderer(Protocol):
-    """Renders one job at a time and reports to the queue's ``engine_…`` methods."""
+    """Renders jobs and reports to the queue's ``engine_…`` methods."""
 
     @property
     def model_hash(self) -> str:
@@ -26,7 +26,11 @@ class Renderer(Protocol):
         ...
 
     def render(self, job: JobId, request: GenerateRequest, skip: Collection[int]) -> None:
-        """Begin a job; only while ``state`` is ready. Sounds in ``skip`` exist already."""
+        """Begin a job; sounds in ``skip`` exist already.
+
+        While ``state`` is ready, or, for jobs of one sound, while such jobs are all that it has:
+        it renders together what it can.
+        """
         ...
 
     def render_spare(self, job: JobId, requests: Sequence[GenerateRequest]) -> None:

@@ -53,7 +53,7 @@ class Reserve:
         recipes: knows what that means.
         folder: keeps the files.
         renderer: renders.
-        model: what ``engine.model`` says.
+        model: name of the model that renders first.
         per_pad: sounds for each pad; 0 for no reserve at all.
         most_bytes: nothing more is rendered when the reserve takes up as much.
         max_batch: sounds rendered together.
@@ -138,6 +138,16 @@ class Reserve:
         shelf = self._shelves[recipe.key]
         return len(shelf.waiting) * self._per_pad // max(1, shelf.wanted), self._per_pad
 
+    @property
+    def behind(self) -> bool:
+        """Whether more than half of it is missing.
+
+        It is rendered in large batches, single sounds are not: whoever makes it wait for those
+        makes it fall behind further.
+        """
+        levels = [self.level(number) for number in self._current]
+        return 2 * sum(have for have, _ in levels) < sum(wanted for _, wanted in levels)
+
     def trouble(self, number: int) -> str:
         """Why a pad's reserve cannot be rendered; empty if it can."""
         recipe = self._current.get(number)
@@ -151,6 +161,11 @@ class Reserve:
             self._settling.cancel()
         loop = asyncio.get_running_loop()
         self._settling = loop.call_later(SETTLE_SECONDS, self._look)
+
+    def model_changed(self, name: str) -> None:
+        """A model of this name renders from now on."""
+        self._model = name
+        self._look()
 
     def engine_ready(self) -> None:
         """The engine is there, perhaps with another model; no other one renders any more."""

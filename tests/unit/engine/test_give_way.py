@@ -1,14 +1,17 @@
 """What nobody waits for gives way to what somebody does, and goes on where it was."""
 
 import io
+import threading
 from types import SimpleNamespace
 
 import torch
 
 from oneshot_server.domain.finish_options import FinishOptions
-from oneshot_server.domain.requests import GenerateRequest
+from oneshot_server.domain.requests import Batch, GenerateRequest
 from oneshot_server.engine.__main__ import Connection, render
+from oneshot_server.engine.batches import Group, Work
 from oneshot_server.engine.messages import (
+    HEADER,
     Cancel,
     Message,
     Part,
@@ -16,7 +19,10 @@ from oneshot_server.engine.messages import (
     RenderCancelled,
     RenderDone,
     Rendered,
+    RenderFailed,
+    RenderProgress,
     RenderSpare,
+    decode_from_engine,
     encode,
 )
 from oneshot_server.engine.render_job import JobRenderer
@@ -39,31 +45,43 @@ URGENT = Render(job="u", request=request("kick", 7), finish=FinishOptions(), sub
 class Line(SimpleNamespace):
     """A daemon that asks for an urgent job after some steps, or cancels."""
 
-    def __init__(self, *, urgent_after: int = -1, cancel_after: int = -1) -> None:
-        super().__init__(sent=[], steps=0, urgent_after=urgent_after, cancel_after=cancel_after)
+    def __init__(
+        self, *, urgent_after: int = -1, cancel_after: int = -1, cancelled: str = "spare-1"
+    ) -> None:
+        super().__init__(
+            sent=[],
+            steps=0,
+            urgent_after=urgent_after,
+            cancel_after=cancel_after,
+            cancelled=cancelled,
+        )
 
     def send(self, message: Message) -> None:
         self.sent.append(message)
 
-    def stop_if_cancelled(self, job: str) -> None:
+    def end_cancelled(self, going: list[str]) -> None:
         self.steps += 1
-        if job == "spare-1" and self.steps == self.cancel_after:
-            from oneshot_server.errors import RenderCancelledError
+        if self.cancelled in going and self.steps == self.cancel_after:
+            going.remove(self.cancelled)
+            self.send(RenderCancelled(job=self.cancelled))
 
-            raise RenderCancelledError(job)
-
-    def waited_for(self) -> Render | None:
-        return URGENT if self.steps == self.urgent_after else None
+    def waited_for(self) -> Group | None:
+        return Group(jobs=(URGENT,)) if self.steps == self.urgent_after else None
 
     def ends(self) -> list[str]:
-        return [m.job for m in self.sent if isinstance(m, RenderDone | RenderCancelled)]
+        kinds = RenderDone | RenderCancelled | RenderFailed
+        return [m.job for m in self.sent if isinstance(m, kinds)]
+
+    def how(self) -> dict[str, str]:
+        kinds = RenderDone | RenderCancelled | RenderFailed
+        return {m.job: type(m).__name__ for m in self.sent if isinstance(m, kinds)}
 
     def sounds(self) -> list[Rendered]:
         return [m for m in self.sent if isinstance(m, Rendered)]
 
 
-def run(line: Line, job: Message = SPARE, broken: dict[int, torch.Tensor] | None = None) -> Line:
-    render(job, JobRenderer(model(), max_batch=8, render=FakeRender(broken)), line)
+def run(line: Line, work: Work = SPARE, broken: dict[int, torch.Tensor] | None = None) -> Line:
+    render(work, JobRenderer(model(), max_batch=8, render=FakeRender(broken)), line)
     return line
 
 
@@ -85,7 +103,7 @@ def test_a_job_is_rendered_between_two_steps_and_the_batch_goes_on():
 
 
 def test_a_job_gives_way_to_no_other():
-    line = run(Line(urgent_after=3), URGENT)
+    line = run(Line(urgent_after=3), Group(jobs=(URGENT,)))
     assert line.ends() == ["u"]
 
 
@@ -102,23 +120,77 @@ def test_a_broken_sound_of_a_batch_is_made_again_for_its_own_prompt():
     assert recipes[1].seed not in {1, 2}
 
 
-def test_whoever_is_waited_for_is_taken_first():
-    frames = b"".join(encode(message) for message in (SPARE, Cancel(job="x"), URGENT))
-    reading, ended = io.BytesIO(frames), SimpleNamespace(done=False)
+def one(job: str, prompt: str, seed: int = 1, **keys: object) -> Render:
+    request = GenerateRequest(prompt=prompt, seed=seed, **keys)
+    return Render(job=job, request=request, finish=FinishOptions(), subtype="PCM_24")
+
+
+def test_jobs_of_one_sound_are_one_batch_and_each_has_its_own_end_progress_and_recipe():
+    line = run(Line(), Group(jobs=(one("a", "kick", 1), one("b", "short kick", 2))))
+    assert line.how() == {"a": "RenderDone", "b": "RenderDone"}
+    assert [(s.job, s.index, s.seed) for s in line.sounds()] == [("a", 0, 1), ("b", 0, 2)]
+    recipes = [extract(sound.wav) for sound in line.sounds()]
+    assert [(r.prompt, r.batch.seeds, r.batch.index) for r in recipes] == [
+        ("kick", (1, 2), 0),
+        ("short kick", (1, 2), 1),
+    ]
+    assert {m.job for m in line.sent if isinstance(m, RenderProgress)} == {"a", "b"}
+
+
+def test_one_of_a_group_is_cancelled_at_once_and_the_others_go_on():
+    jobs = (one("a", "kick", 1), one("b", "kick", 2))
+    line = run(Line(cancel_after=3, cancelled="a"), Group(jobs=jobs))
+    assert line.how() == {"a": "RenderCancelled", "b": "RenderDone"}
+    assert line.ends() == ["a", "b"]
+
+
+def test_one_of_a_group_that_cannot_be_rendered_ends_alone():
+    jobs = (one("a", "kick", 1), one("b", "xyzzy", 2), one("c", "kick", 3))
+    line = run(Line(), Group(jobs=jobs))
+    assert line.how() == {"a": "RenderDone", "b": "RenderFailed", "c": "RenderDone"}
+    assert sorted(line.ends()) == ["a", "b", "c"]
+    assert {sound.job for sound in line.sounds()} == {"a", "c"}
+
+
+def connected(*messages: Message, together: int = 4) -> tuple[Connection, io.BytesIO]:
+    """An engine's line with messages on it; it does not end, as that would end this process."""
+    reading, outgoing = io.BytesIO(b"".join(encode(message) for message in messages)), io.BytesIO()
+    read_all = threading.Event()
 
     class Incoming:
         def read(self, size: int) -> bytes:
             data = reading.read(size)
-            while not data:  # the end of the stream would be the end of this process
-                import time
-
-                time.sleep(60)
-            ended.done = True
+            if not data:
+                read_all.set()
+                threading.Event().wait()
             return data
 
-    connection = Connection(Incoming(), io.BytesIO())  # type: ignore[arg-type]
-    while not connection._jobs:
-        pass
-    assert connection.next_job() == URGENT
+    connection = Connection(Incoming(), outgoing, together)  # type: ignore[arg-type]
+    assert read_all.wait(60)
+    return connection, outgoing
+
+
+def test_whoever_is_waited_for_is_taken_first():
+    connection, _ = connected(SPARE, Cancel(job="x"), URGENT)
+    assert connection.next_job() == Group(jobs=(URGENT,))
     assert connection.waited_for() is None
     assert connection.next_job() == SPARE
+
+
+def test_waiting_jobs_are_taken_together_if_they_can_be_rendered_so():
+    other_steps, long = one("b", "kick", steps=5), one("c", "kick", count=2)
+    replayed = one("d", "kick", replay=Batch(seeds=(1, 2), index=1))
+    alike = [one(name, name) for name in "efghi"]
+    connection, _ = connected(alike[0], other_steps, long, replayed, *alike[1:], together=3)
+    groups = [connection.next_job() for _ in range(5)]
+    names = [[job.job for job in group.jobs] for group in groups if isinstance(group, Group)]
+    assert names == [["e", "f", "g"], ["b"], ["c"], ["d"], ["h", "i"]]
+
+
+def test_a_job_that_is_cancelled_before_it_has_begun_is_answered_at_the_next_step():
+    connection, outgoing = connected(one("a", "kick"), one("b", "kick", steps=5), Cancel(job="b"))
+    connection.end_cancelled([])
+    outgoing.seek(0)
+    assert decode_from_engine(outgoing.read()[HEADER.size :]) == RenderCancelled(job="b")
+    assert connection.next_job() == Group(jobs=(one("a", "kick"),))
+    assert connection.waited_for() is None

@@ -14,6 +14,7 @@ from oneshot_server.domain.lora_card import LoraCard, TrainingFigures
 from oneshot_server.domain.requests import Batch, GenerateRequest, LoraWeight
 from oneshot_server.dsp.mel import waveform_to_mel
 from oneshot_server.engine.__main__ import render as answer
+from oneshot_server.engine.batches import Group
 from oneshot_server.engine.job_loras import JobLoras
 from oneshot_server.engine.messages import Message, Render, RenderDone, Rendered, RenderFailed
 from oneshot_server.engine.messages import RenderNotice as Told
@@ -101,9 +102,9 @@ def work(*loras: tuple[str, float, int | None], **changes: object) -> Render:
 def run(renderer: JobRenderer, job: Render) -> list[Message]:
     sent: list[Message] = []
     connection = SimpleNamespace(
-        send=sent.append, stop_if_cancelled=lambda _job: None, waited_for=lambda: None
+        send=sent.append, end_cancelled=lambda _going: None, waited_for=lambda: None
     )
-    answer(job, renderer, connection)
+    answer(Group(jobs=(job,)), renderer, connection)
     return sent
 
 

@@ -7,6 +7,7 @@ from oneshot_server.domain.events import NoticeCode
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.engine import loaded as module
+from oneshot_server.engine.batches import Group
 from oneshot_server.engine.loaded import Loaded
 from oneshot_server.engine.messages import Render, Rendered, RenderNotice
 from oneshot_server.errors import ErrorCode, ModelError, OutOfMemoryError, PrecisionError
@@ -34,7 +35,7 @@ def job(count: int = 1) -> Render:
 
 def run(loaded: Loaded, count: int = 1) -> list:
     sent = []
-    loaded.run(job(count), sent.append, lambda: None)
+    loaded.run(Group(jobs=(job(count),)), sent.append, lambda: None)
     return sent
 
 

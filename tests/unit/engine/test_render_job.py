@@ -6,6 +6,7 @@ import torch
 from oneshot_server.domain.events import NoticeCode
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.requests import Batch, GenerateRequest, LoraWeight
+from oneshot_server.engine.batches import Group
 from oneshot_server.engine.messages import Message, Render, Rendered, RenderNotice, RenderProgress
 from oneshot_server.engine.render_job import JobRenderer
 from oneshot_server.errors import (
@@ -85,7 +86,9 @@ def job(**changes: object) -> Render:
 
 def run(render: FakeRender, work: Render, *, max_batch: int = 4) -> list[Message]:
     sent: list[Message] = []
-    JobRenderer(model(), max_batch=max_batch, render=render).run(work, sent.append, lambda: False)
+    JobRenderer(model(), max_batch=max_batch, render=render).run(
+        Group(jobs=(work,)), sent.append, lambda: False
+    )
     return sent
 
 
@@ -141,7 +144,9 @@ def test_a_render_that_stays_broken_never_leaves_the_engine(defect):
     render = FakeRender(dict.fromkeys(range(200), BROKEN[defect]))
     sent: list[Message] = []
     with pytest.raises(DefectError, match=defect):
-        JobRenderer(model(), max_batch=4, render=render).run(job(), sent.append, lambda: False)
+        JobRenderer(model(), max_batch=4, render=render).run(
+            Group(jobs=(job(),)), sent.append, lambda: False
+        )
     assert sounds(sent) == []
     assert len(render.batches) == 4
 
@@ -164,7 +169,9 @@ def test_a_cancelled_job_stops_before_its_next_step():
 
     sent: list[Message] = []
     with pytest.raises(RenderCancelledError):
-        JobRenderer(model(), max_batch=4, render=FakeRender()).run(job(), sent.append, stop)
+        JobRenderer(model(), max_batch=4, render=FakeRender()).run(
+            Group(jobs=(job(),)), sent.append, stop
+        )
     assert sounds(sent) == []
     assert len(steps) == 3
 

@@ -119,6 +119,21 @@ def test_an_engine_that_cancels_in_time_lives_on(monkeypatch):
     run(body)
 
 
+def test_it_is_busy_until_the_last_of_several_jobs_has_ended():
+    async def body(supervisor, recorder):
+        await recorder.until("engine_ready")
+        for name, prompt in (("a", "slow"), ("b", "slow"), ("c", "hang")):
+            supervisor.render(JobId(name), GenerateRequest(prompt=prompt), frozenset())
+        assert await recorder.until("engine_done") == (JobId("a"),)
+        assert supervisor.state is EngineState.BUSY
+        supervisor.cancel(JobId("c"))
+        assert await recorder.until("engine_done") == (JobId("b"),)
+        assert await recorder.until("engine_cancelled") == (JobId("c"),)
+        assert supervisor.state is EngineState.READY
+
+    run(body)
+
+
 @pytest.mark.parametrize(
     ("prompt", "how"),
     [

@@ -90,6 +90,7 @@ def run(
     most_bytes: int = 10**9,
     loras: dict[str, int] | None = None,
     model_hash: str = "ab" * 32,
+    most_waiting: int = 8,
 ) -> None:
     """Run a test with the pads of a home; another run on the same home is a restart."""
 
@@ -140,6 +141,7 @@ def run(
                 journal=journal,
                 bus=bus,
                 resolve=resolve,
+                most_waiting=most_waiting,
             )
             if pads is not None:
                 bank.load(Kit(name="test", pads=pads), None)

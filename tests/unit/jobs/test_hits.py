@@ -1,5 +1,7 @@
 """Hits: from the reserve or not, each ends exactly once."""
 
+from dataclasses import replace
+
 import pytest
 
 from oneshot_server.domain.events import Accepted, Done, Failed, Notice, NoticeCode, SamplePublished
@@ -82,6 +84,60 @@ def test_without_a_reserve_a_hit_is_a_job_and_says_so(tmp_path):
         assert rig.pads.status().misses == 1
 
     run(tmp_path, body, pads={3: KICK}, per_pad=0)
+
+
+HATS = {1: Pad(prompt="hat"), 2: Pad(prompt="open hat")}
+
+
+def test_hits_that_would_wait_behind_others_get_the_last_sound_again(tmp_path):
+    async def body(rig):
+        await rig.fill()
+        first = [rig.pads.trigger(0, 1.0) for _ in range(4)]
+        waiting = [rig.pads.trigger(0, 1.0) for _ in range(2)]
+        for job in waiting:
+            assert [type(event) for event in rig.of(job)] == [Accepted, Notice]
+        again = rig.pads.trigger(0, 1.0)
+        accepted, notice, published, done = rig.of(again)
+        assert accepted == Accepted(job=again, pad=0)
+        assert "its last one again" in notice.text
+        assert notice.code is NoticeCode.RESERVE_MISS
+        assert isinstance(done, Done)
+        assert published.path == rig.of(first[-1])[1].path
+        assert len(rig.published()) == 4
+        assert (rig.pads.status().hits, rig.pads.status().misses) == (4, 3)
+
+    run(tmp_path, body, pads={0: KICK, **HATS}, most_waiting=2)
+
+
+def test_when_more_than_half_of_the_reserve_is_missing_it_is_rendered_and_no_single_sounds(
+    tmp_path,
+):
+    async def body(rig):
+        await rig.fill()
+        for _ in range(4):
+            rig.pads.trigger(0, 1.0)
+        assert len(rig.of(rig.pads.trigger(0, 1.0))) == 2  # half of it is still there
+        rig.pads.trigger(1, 1.0)
+        assert len(rig.of(rig.pads.trigger(0, 1.0))) == 4
+
+    run(tmp_path, body, pads={0: KICK, 1: Pad(prompt="hat")})
+
+
+def test_the_last_sound_of_a_pad_is_not_given_again_when_it_is_gone_or_the_pad_has_changed(
+    tmp_path,
+):
+    async def body(rig):
+        await rig.fill()
+        for number in (0, 1):
+            for _ in range(4):
+                rig.pads.trigger(number, 1.0)
+        rig.bank.set(0, replace(KICK, prompt="snare"))
+        assert len(rig.of(rig.pads.trigger(0, 1.0))) == 2
+        for path in rig.published():
+            path.unlink()
+        assert len(rig.of(rig.pads.trigger(1, 1.0))) == 2
+
+    run(tmp_path, body, pads={0: KICK, **HATS}, most_waiting=0)
 
 
 def test_a_job_begins_while_the_reserve_is_rendered(tmp_path):

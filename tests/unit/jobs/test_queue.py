@@ -59,11 +59,18 @@ class Rig:
         self.queue.engine_done(job)
 
 
-def make_rig(folder: Path, limit: int = 4) -> Rig:
+def make_rig(folder: Path, limit: int = 4, ahead: int = 1) -> Rig:
     connection = open_database(folder / "library.db")
     renderer, publisher, bus = FakeRenderer(), FakePublisher(folder), EventBus()
     journal = Journal(connection)
-    queue = JobQueue(renderer=renderer, journal=journal, publisher=publisher, bus=bus, limit=limit)
+    queue = JobQueue(
+        renderer=renderer,
+        journal=journal,
+        publisher=publisher,
+        bus=bus,
+        limit=limit,
+        ahead=ahead,
+    )
     rig = Rig(renderer, publisher, journal, queue)
     bus.subscribe(rig.events.append)
     return rig
@@ -94,6 +101,68 @@ def test_jobs_are_rendered_one_by_one_in_order(rig):
     assert [job for job, _ in rig.renderer.begun] == [first]
     rig.done(first)
     assert [job for job, _ in rig.renderer.begun] == [first, second]
+
+
+def begun(rig: Rig) -> list[JobId]:
+    return [job for job, _ in rig.renderer.begun]
+
+
+def test_jobs_of_one_sound_are_handed_over_together_as_far_as_allowed(tmp_path):
+    rig = make_rig(tmp_path, limit=9, ahead=3)
+    jobs = [rig.queue.submit(kick()) for _ in range(5)]
+    assert begun(rig) == jobs[:3]
+    rig.queue.engine_done(jobs[1])
+    assert begun(rig) == jobs[:4]
+    assert rig.ends(jobs[1]) != []
+    assert rig.ends(jobs[0]) == []
+    assert len(rig.queue) == 4
+
+
+def test_a_job_of_several_sounds_has_the_renderer_for_itself(tmp_path):
+    rig = make_rig(tmp_path, limit=9, ahead=3)
+    one, several, another = (rig.queue.submit(kick(count)) for count in (1, 2, 1))
+    assert begun(rig) == [one]
+    rig.done(one)
+    assert begun(rig) == [one, several]
+    rig.done(several)
+    assert begun(rig) == [one, several, another]
+
+
+def test_sounds_that_are_rendered_together_are_published_each_for_its_own_job(tmp_path):
+    rig = make_rig(tmp_path, limit=9, ahead=3)
+    jobs = [rig.queue.submit(kick()) for _ in range(3)]
+    for job in reversed(jobs):
+        rig.rendered(job, 0)
+        rig.done(job)
+    published = [event.job for event in rig.events if isinstance(event, SamplePublished)]
+    assert published == [*reversed(jobs)]
+    assert all(rig.ends(job)[0].count == 1 for job in jobs)
+
+
+def test_after_a_death_each_of_the_jobs_is_tried_alone_and_only_the_guilty_one_fails(tmp_path):
+    rig = make_rig(tmp_path, limit=9, ahead=3)
+    jobs = [rig.queue.submit(kick()) for _ in range(3)]
+    for guilty in (None, jobs[0]):
+        rig.renderer.begun.clear()
+        rig.renderer.state = EngineState.LOADING
+        rig.queue.engine_died("signal 9")
+        rig.ready()
+        rig.queue.engine_ready()
+        assert begun(rig) == [jobs[1] if guilty else jobs[0]]
+    assert isinstance(rig.ends(jobs[0])[0], Failed)
+    rig.done(jobs[1])
+    rig.done(jobs[2])
+    assert [type(rig.ends(job)[0]) for job in jobs[1:]] == [Done, Done]
+
+
+def test_cancelling_one_of_those_that_are_rendered_together_leaves_the_others(tmp_path):
+    rig = make_rig(tmp_path, limit=9, ahead=3)
+    jobs = [rig.queue.submit(kick()) for _ in range(2)]
+    rig.queue.cancel(jobs[0])
+    assert rig.renderer.cancelled == [jobs[0]]
+    rig.queue.engine_cancelled(jobs[0])
+    rig.done(jobs[1])
+    assert [type(rig.ends(job)[0]) for job in jobs] == [Cancelled, Done]
 
 
 def test_jobs_wait_for_an_engine_that_loads(rig):

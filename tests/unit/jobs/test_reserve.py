@@ -104,6 +104,32 @@ def test_another_model_throws_the_reserve_away(tmp_path):
     run(tmp_path, second, model_hash="cd" * 32)
 
 
+def test_after_a_change_of_the_model_the_next_start_plays_nothing_of_the_other_one(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(module, "_is_of_another_model", lambda _wav, _model: False)
+
+    async def first(rig):
+        await rig.fill()
+        rig.renderer.model_hash = "cd" * 32
+        rig.reserve.engine_ready()
+        rig.reserve.model_changed("other")
+        await rig.settled()
+        assert rig.reserve.level(0) == (0, 4)
+        await rig.fill()
+        assert rig.reserve.level(0) == (4, 4)
+
+    async def second(rig):  # the model of the settings, not loaded yet
+        assert rig.reserve.take(0) is None
+        rig.renderer.model_hash = "ab" * 32
+        rig.reserve.engine_ready()
+        await rig.settled()
+        assert rig.reserve.level(0) == (0, 4)
+
+    run(tmp_path, first, pads={0: KICK})
+    run(tmp_path, second, model_hash="")
+
+
 @pytest.mark.parametrize(
     ("key", "value"), [("prompt", "dark kick"), ("seconds", 0.5), ("guidance", 3.0), ("steps", 5)]
 )
