@@ -60,7 +60,7 @@ class Connection {
       this.state = "there";
       this.known_port = true;
       this.renew_at = this.clock() + RENEW_MS;
-      if (!was_there) this.welcomed(String(args[2]));
+      if (!was_there) this.welcomed(args[2]);
     }
     return true;
   }

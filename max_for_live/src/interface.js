@@ -21,3 +21,14 @@ class Interface {
     this.out(name, verb, ...values);
   }
 }
+
+/** A text that is no longer than so many characters. */
+function cut(text, most) {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+}
+
+/** The same, with its end kept: a file's name ends with its seed. */
+function cut_middle(text, most) {
+  const end = Math.floor(most / 2);
+  return text.length <= most ? text : `${text.slice(0, most - end - 1)}…${text.slice(-end)}`;
+}

@@ -20,8 +20,6 @@ class Job {
     this.listener = listener;
     this.state = "waiting";
     this.id = "";
-    this.request = "";
-    this.fraction = 0;
     this.sounds = new Map();
     this.expected = null;
     this.cancelled = false;
@@ -85,21 +83,16 @@ class Jobs {
     job.ask_at = this.clock() + SILENCE_MS;
     switch (name) {
       case "progress":
-        job.fraction = args[1];
-        this.tell(job, "progress", args[1], String(args[2]));
-        break;
-      case "train/progress":
-        job.fraction = args[1];
-        this.tell(job, "progress", args[1], `step ${args[2]}, loss ${args[3].toFixed(3)}`);
+        this.tell(job, "progress", args[1]);
         break;
       case "sample":
-        this.sound(job, { index: args[1], path: String(args[2]), seed: args[3], seconds: args[4] });
+        this.sound(job, { index: args[1], path: args[2], seed: args[3], seconds: args[4] });
         break;
       case "notice":
-        this.tell(job, "notice", String(args[1]), String(args[2]));
+        this.tell(job, "notice", args[1], args[2]);
         break;
       case "lora/ready":
-        this.tell(job, "lora_ready", String(args[1]), args[2]);
+        this.tell(job, "lora_ready", args[1], args[2]);
         break;
       case "done":
         job.expected = args[1];
@@ -110,7 +103,7 @@ class Jobs {
         this.end(job, "cancelled", "");
         break;
       case "error":
-        this.end(job, String(args[1]), String(args[2]));
+        this.end(job, args[1], args[2]);
         break;
     }
     return true;
@@ -136,7 +129,7 @@ class Jobs {
       const job = this.line.shift();
       job.state = "sent";
       this.open.add(job);
-      job.request = this.requests.ask(job.name, job.args, {
+      this.requests.ask(job.name, job.args, {
         answered: (name, rest) => this.accepted(job, name, rest),
         failed: (code, text) => this.refused(job, code, text),
       });
@@ -145,7 +138,7 @@ class Jobs {
 
   accepted(job, name, rest) {
     if (name !== "accepted") return false;
-    job.id = String(rest[0]);
+    [job.id] = rest;
     job.state = "accepted";
     job.ask_at = this.clock() + SILENCE_MS;
     this.by_id.set(job.id, job);

@@ -21,7 +21,7 @@ class Lists {
     this.requests.ask("list", [what], {
       answered: (name, rest) => {
         if (name === "item") {
-          const item = { name: String(rest[1]), detail: String(rest[2]) };
+          const item = { name: rest[1], detail: rest[2] };
           items.set(`${item.name}\n${item.detail}`, item);
         }
         if (name !== "ok" || items.size < rest[0]) return false;

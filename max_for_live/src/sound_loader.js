@@ -2,6 +2,7 @@
 
 const READ_BACK_MS = 2000;
 const ONE_SHOT = 1;
+const LONGEST_NAME = 28;
 
 /**
  * Loads sounds: `replace_sample` of the Simpler before this device (Live 12.4), else `create_audio_clip` for an empty slot
@@ -31,10 +32,10 @@ class SoundLoader {
   /** The way in words. */
   get target() {
     const { way, object, name } = this.find();
-    if (way === "simpler") return `Load → Simpler “${name}”`;
+    if (way === "simpler") return `Load → Simpler “${cut(name, LONGEST_NAME)}”`;
     if (way === "slot") return "Load → an empty clip slot";
-    if (object !== null) return "This Live cannot load a Simpler: drag the sound from Live's browser onto it";
-    return "No Simpler before this device: drag the sound from Live's browser";
+    if (object !== null) return "Drag it from the browser onto the Simpler";
+    return "No Simpler before this device: drag the sound";
   }
 
   /** Load a sound. Of itself, as each sound comes, only into a Simpler: clips would litter the set. */

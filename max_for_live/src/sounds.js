@@ -1,6 +1,7 @@
 // The newest sounds, and the one of them that is shown.
 
 const MOST_SOUNDS = 200;
+const LONGEST_STEM = 30;
 
 class Sounds {
   constructor() {
@@ -36,14 +37,12 @@ class Sounds {
     return this.sounds[index + steps] ?? null;
   }
 
-  /** `2 of 14: punchy_kick_7.wav, seed 7, 0.41 s`. */
+  /** `2/14 punchy_kick_7 · 0.41 s`: its place among the newest, its file, its length. */
   get line() {
     if (this.shown === null) return "No sound yet";
-    const { path, seed, seconds } = this.shown;
+    const { path, seconds } = this.shown;
     const place = `${this.sounds.length - this.sounds.indexOf(this.shown)}/${this.sounds.length}`;
-    const parts = [`${place} ${file_name(path)}`];
-    if (seed !== undefined) parts.push(`seed ${seed}`);
-    if (seconds !== undefined) parts.push(`${seconds.toFixed(2)} s`);
-    return parts.join(" · ");
+    const name = cut_middle(file_name(path).replace(/\.wav$/i, ""), LONGEST_STEM);
+    return `${place} ${name}${seconds === undefined ? "" : ` · ${seconds.toFixed(2)} s`}`;
   }
 }

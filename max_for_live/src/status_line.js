@@ -9,7 +9,7 @@ const STATES = {
   training: { text: "Training", color: [0.75, 0.55, 1, 1] },
   error: { text: "Error", color: [0.95, 0.35, 0.3, 1] },
 };
-const LONGEST_DETAIL = 120;
+const LONGEST_DETAIL = 84; // what the label has room for
 const REMARK_MS = 4000;
 const TROUBLE_MS = 8000;
 
@@ -49,9 +49,4 @@ class StatusLine {
     this.ui.show("status", "color", ...shown.color);
     this.ui.show("detail", "text", cut(this.remark?.text ?? detail, LONGEST_DETAIL));
   }
-}
-
-/** A text that is no longer than so many characters. */
-function cut(text, most) {
-  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }

@@ -1,5 +1,7 @@
 // Training a LoRA on a folder of sounds.
 
+const LONGEST_TRAINING = 28;
+
 class TrainingPanel {
   constructor({ ui, status, session }) {
     this.ui = ui;
@@ -25,8 +27,8 @@ class TrainingPanel {
     this.job = this.session.jobs.start("train", [name], name, {
       notice: (_job, _code, text) => this.status.say(text),
       lora_ready: (_job, lora, version) => {
-        this.outcome = `LoRA ${lora}, version ${version}, is ready`;
-        this.status.say(this.outcome);
+        this.outcome = `${cut(lora, 16)} v${version} is ready`;
+        this.status.say(`LoRA ${lora}, version ${version}, is ready: choose it under LoRA`);
       },
       ended: (_job, how, text) => {
         this.job = null;
@@ -47,6 +49,6 @@ class TrainingPanel {
   get line() {
     const { training, engine } = this.session;
     if (training !== null) return `step ${training.step} · loss ${training.loss.toFixed(3)}`;
-    return engine.training || this.outcome;
+    return cut(engine.training || this.outcome, LONGEST_TRAINING);
   }
 }

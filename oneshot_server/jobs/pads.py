@@ -20,6 +20,7 @@ from oneshot_server.domain.events import (
     JobId,
     Notice,
     NoticeCode,
+    SamplePublished,
 )
 from oneshot_server.domain.pads import PADS
 from oneshot_server.domain.requests import GenerateRequest
