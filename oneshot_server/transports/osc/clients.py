@@ -35,8 +35,15 @@ class Clients:
         self._requests: OrderedDict[tuple[str, str, str], tuple[JobId, float]] = OrderedDict()
 
     def hello(self, source: Address, reply_port: int) -> Address:
-        """Register (the source's host, reply_port) for events; returns it."""
+        """Register (the source's host, reply_port) for events; returns it.
+
+        A client that looks for a free port says hello with one after the other: the port that it
+        named before is nobody's, unless another client named it too.
+        """
         target = (source[0], reply_port)
+        before = self._reply_to.pop(source, target)
+        if before != target and before not in self._reply_to.values():
+            self._leases.pop(before, None)
         _put(self._leases, target, self.clock() + self._lease_seconds, MOST_LEASES)
         _put(self._reply_to, source, target, MOST_LEASES)
         return target
