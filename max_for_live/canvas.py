@@ -106,7 +106,7 @@ class Canvas:
         rows = [self._cut(row, width, size) for row in rows[:lines]]
         row_height = height if lines == 1 else size * 1.3
         for number, row in enumerate(rows):
-            wide = self._width(row, size)
+            wide = self.width(row, size)
             start = left + (width - wide) / 2 if centred else left
             y = top + number * row_height + row_height / 2
             self._put(row, start, y, size, color, bold=bold)
@@ -135,14 +135,15 @@ class Canvas:
             return ImageFont.truetype(SIGNS, round(0.9 * size * self._scale))
         return ImageFont.load_default(round(size * self._scale))
 
-    def _width(self, text: str, size: float) -> float:
+    def width(self, text: str, size: float) -> float:
+        """How wide a text is, device pixels; near what Live's own font takes."""
         wide = sum(self._font(letter, size).getlength(letter) for letter in text)
         return float(wide) / self._scale
 
     def _cut(self, text: str, width: float, size: float) -> str:
-        if self._width(text, size) <= width:
+        if self.width(text, size) <= width:
             return text
-        while text and self._width(text + "…", size) > width:
+        while text and self.width(text + "…", size) > width:
             text = text[:-1]
         return text + "…"
 
@@ -150,7 +151,7 @@ class Canvas:
         rows = [""]
         for word in text.split():
             longer = f"{rows[-1]} {word}".strip()
-            if self._width(longer, size) <= width:
+            if self.width(longer, size) <= width:
                 rows[-1] = longer
             else:
                 rows.append(word)

@@ -43,7 +43,6 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         text: on a button or label.
         text_on: on a toggle that is on.
         look: how it is drawn, if not as usual.
-        lines: of a label.
         copies: how many of them stand in a grid; {} in names is then a number.
         columns: of the grid.
         step: from one to the next, right and down.
@@ -68,7 +67,6 @@ class Control(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     text: str = ""
     text_on: str = ""
     look: Literal["usual", "big", "bold", "faint", "lcd", "instant", "pad"] = "usual"
-    lines: int = 1
     copies: int = 1
     columns: int = 1
     step: tuple[int, int] = (0, 0)

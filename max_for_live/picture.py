@@ -2,7 +2,8 @@
 
 It is no screenshot: places, texts and values are those of the file; how Max draws each class is
 imitated. A file of the script's messages shows a state: one JSON list a line, as the script sends
-it to the patch, ``["status", "text", "Ready"]``.
+it to the patch, ``["status", "text", "Ready"]``. A WAV is shown where Max shows the audition's
+buffer.
 """
 
 import argparse
@@ -11,12 +12,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import soundfile
+
 from max_for_live.build import FOLDER
 from max_for_live.canvas import Canvas
 from max_for_live.decode import Device, decode_amxd
 from max_for_live.drawing import draw_boxes
 
 SCALE = 3
+WAVE_COLUMNS = 452
 
 
 def draw_device(device: Device, target: Path, *, scale: int = SCALE) -> None:
@@ -56,17 +61,27 @@ def show(device: Device, messages: Iterable[list[Any]]) -> None:
                 raise ValueError(f"{verb} of {name}, expected set, text, color, active or menu")
 
 
+def levels(sound: Path, columns: int) -> list[float]:
+    """The highest level of a sound in each of so many columns, 0 to 1."""
+    audio, _ = soundfile.read(sound, always_2d=True)
+    parts = np.array_split(np.abs(audio).max(axis=1), columns)
+    return [float(part.max(initial=0.0)) for part in parts]
+
+
 def main() -> None:
     """Draw one device."""
     parser = argparse.ArgumentParser(description="Draw a built Max for Live device.")
     parser.add_argument("device", type=Path, nargs="?", default=FOLDER / "Oneshot.amxd")
     parser.add_argument("--messages", type=Path, help="the script's messages that make a state")
+    parser.add_argument("--sound", type=Path, help="a WAV that is shown")
     parser.add_argument("--out", type=Path, help="the PNG (default: beside the device)")
     arguments = parser.parse_args()
     device = decode_amxd(arguments.device.read_bytes())
     if arguments.messages:
         lines = arguments.messages.read_text(encoding="utf-8").splitlines()
         show(device, (json.loads(line) for line in lines if line.strip()))
+    if arguments.sound:
+        show(device, [["waveform", "set", *levels(arguments.sound, WAVE_COLUMNS)]])
     draw_device(device, arguments.out or arguments.device.with_suffix(".png"))
 
 
