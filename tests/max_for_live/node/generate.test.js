@@ -46,9 +46,14 @@ test("a click asks for what the controls say", async () => {
   );
   device.type("a dark kick");
   device.control("guidance", 0);
+  device.control("seconds", CONTROLS.Oneshot.controls.find(({ name }) => name === "seconds").range[1]);
   device.click("generate");
   const second = await job_done();
-  assert.deepEqual(pick(second.request, "prompt", "guidance"), { prompt: "a dark kick", guidance: null });
+  assert.deepEqual(pick(second.request, "prompt", "guidance", "seconds"), {
+    prompt: "a dark kick",
+    guidance: null,
+    seconds: null,
+  });
 });
 
 test("every word of the brightness menu is the one that the script adds", async () => {
