@@ -90,6 +90,7 @@ def material(model: Model) -> Material:
     return Material(
         latents=tuple(torch.randn(1, *shape, generator=generator) for _ in range(4)),
         captions=(Caption(words=("kick",), kind=""),) * 4,
+        words=None,
         prior=Prior(
             noisy=torch.randn(4, *shape, generator=generator),
             timesteps=torch.tensor([900, 600, 300, 100]),

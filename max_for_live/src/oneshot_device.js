@@ -3,6 +3,7 @@
 // As in controls.json; the first adds no word.
 const BRIGHTNESS = ["as asked", "deep", "dark", "soft", "bright", "hard", "metallic", "noisy", "lofi"];
 const LONGEST_PROMPT = 500;
+const LENGTH_OF_THE_MODEL = 10; // the dial's end: the daemon would remark on more seconds than its model makes
 const MOST_SEED = 9999999; // Live keeps parameters as 32-bit floats
 const HELP = "Start the daemon: make serve, or oneshot serve. Its sounds: Music/Oneshot/samples";
 
@@ -134,7 +135,7 @@ class OneshotDevice {
       return;
     }
     const keys = ["count", Math.round(count), "seed", seed_lock === 1 ? Math.round(seed) : this.random_seed()];
-    if (seconds > 0) keys.push("seconds", seconds);
+    if (seconds > 0 && seconds < LENGTH_OF_THE_MODEL) keys.push("seconds", seconds);
     if (guidance > 0) keys.push("guidance", guidance);
     if (this.loras.chosen !== "" && lora_weight !== 0) {
       keys.push("lora", `${this.loras.chosen}:${Number(lora_weight.toFixed(3))}`);

@@ -29,6 +29,7 @@ class SoundPanel {
     this.audition("replace", sound.path);
     this.show_kept();
     if (this.auto_load) this.load({ of_itself: true });
+    else this.show_target();
   }
 
   /** Show the sound so many steps further. */

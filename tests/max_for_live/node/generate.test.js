@@ -1,6 +1,7 @@
 "use strict";
 
 const assert = require("node:assert/strict");
+const fs = require("node:fs");
 const path = require("node:path");
 const { after, before, beforeEach, afterEach, test } = require("node:test");
 const { Daemon } = require("./daemon.js");
@@ -45,9 +46,14 @@ test("a click asks for what the controls say", async () => {
   );
   device.type("a dark kick");
   device.control("guidance", 0);
+  device.control("seconds", CONTROLS.Oneshot.controls.find(({ name }) => name === "seconds").range[1]);
   device.click("generate");
   const second = await job_done();
-  assert.deepEqual(pick(second.request, "prompt", "guidance"), { prompt: "a dark kick", guidance: null });
+  assert.deepEqual(pick(second.request, "prompt", "guidance", "seconds"), {
+    prompt: "a dark kick",
+    guidance: null,
+    seconds: null,
+  });
 });
 
 test("every word of the brightness menu is the one that the script adds", async () => {
@@ -191,18 +197,19 @@ test("pads show name and reserve, and a click on one gives its sound at once", a
   assert.equal(job.request.touch, null);
 });
 
-test("training says what is missing, how it goes, and can be stopped", async () => {
+test("training says what is missing, and can be stopped", async () => {
   await ready();
   device.click("train");
   assert.match(device.detail, /Choose a folder/);
-  const fs = require("node:fs");
-  fs.mkdirSync(path.join(daemon.home, "datasets", "empty one"), { recursive: true });
-  await until(() => device.menus.get("dataset")?.includes("empty one"), "the folder");
-  device.choose("dataset", "empty one");
+  fs.mkdirSync(path.join(daemon.home, "datasets", "my kicks"), { recursive: true });
+  await until(() => device.menus.get("dataset")?.includes("my kicks"), "the folder");
+  device.choose("dataset", "my kicks");
   device.click("train");
   assert.equal(device.get("train", "text"), "Stop");
-  await until(() => device.status === "Error", () => device.status);
-  assert.match(device.detail, /empty one/);
+  await until(() => device.status === "Training", () => device.status);
+  assert.match(device.detail, /^my kicks/);
+  device.click("train");
+  await until(() => device.status === "Ready", () => `${device.status}: ${device.detail}`);
   assert.equal(device.get("train", "text"), "Train");
 });
 

@@ -56,7 +56,7 @@ class Task {
  * player; `sent` the OSC messages; `problems` what no patch would take.
  */
 class Device {
-  constructor({ device = "Oneshot", server_port, seed = 1, draws = [], live_set = new LiveSetStub() }) {
+  constructor({ device = "Oneshot", server_port, seed = process.pid, draws = [], live_set = new LiveSetStub() }) {
     this.device = device;
     this.server_port = server_port;
     this.live_set = live_set;

@@ -8,6 +8,7 @@ const { Device } = require("./max.js");
 const { until } = require("./waiting.js");
 
 const STEPS = 30;
+const TRAINING_MS = 240000;
 
 /** A sine that falls as a kick does, as a WAV of 16 bits. */
 function kick(number) {
@@ -36,9 +37,11 @@ function kick(number) {
 /**
  * Go through no daemon, loading, ready, rendering, training and error; `reached(state, device)` is called in each.
  *
+ * A training takes its time to begin: only with `trained` its first steps are waited for.
+ *
  * Returns the device, which is closed, the daemon's jobs, and the WAV that was made.
  */
-async function walk(reached) {
+async function walk(reached, { trained = false } = {}) {
   const daemon = await Daemon.new();
   const folder = path.join(daemon.home, "datasets", "my kicks");
   fs.mkdirSync(folder, { recursive: true });
@@ -66,7 +69,7 @@ async function walk(reached) {
     await until(() => device.menus.get("dataset").includes("my kicks"), "the dataset");
     device.choose("dataset", "my kicks");
     device.click("train");
-    await until(() => device.get("train_progress", "set") > 0, () => device.detail);
+    if (trained) await until(() => device.get("train_progress", "set") > 0, () => device.detail, TRAINING_MS);
     await state("Training");
     device.click("train");
     await until(() => device.open_jobs === 0 && device.status === "Ready", () => `${device.status}: ${device.detail}`);

@@ -3,8 +3,8 @@
 const PATIENCE_MS = 30000;
 
 /** Wait until something is so; what it gives is the result. `what` says it in the error. */
-async function until(is_so, what) {
-  const deadline = Date.now() + PATIENCE_MS;
+async function until(is_so, what, patience_ms = PATIENCE_MS) {
+  const deadline = Date.now() + patience_ms;
   for (;;) {
     const result = is_so();
     if (result) return result;
