@@ -4,7 +4,7 @@ import asyncio
 import errno
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, cast
 
@@ -16,7 +16,12 @@ from oneshot_server.domain.midi import Midi
 from oneshot_server.domain.pads import PAD_KEYS, Pad
 from oneshot_server.domain.parameters import SEED
 from oneshot_server.domain.requests import GenerateRequest, parse_loras
-from oneshot_server.errors import AlreadyRunningError, BadArgumentsError, OneshotError
+from oneshot_server.errors import (
+    AlreadyRunningError,
+    BadArgumentsError,
+    NotFoundError,
+    OneshotError,
+)
 from oneshot_server.transports.osc.clients import Address, Clients
 from oneshot_server.transports.osc.decode import Message, datagram_to_messages
 from oneshot_server.transports.osc.encode import error, event_to_datagram, message, short
@@ -58,6 +63,7 @@ class OscServer(asyncio.DatagramProtocol):
             "/oneshot/ping": self._ping,
             "/oneshot/generate": self._generate,
             "/oneshot/cancel": self._cancel,
+            "/oneshot/job": self._job,
             "/oneshot/status": self._status,
             "/oneshot/list": self._list,
             "/oneshot/train": self._train,
@@ -188,11 +194,12 @@ class OscServer(asyncio.DatagramProtocol):
         self._items("kits", parsed, source)
 
     def _items(self, what: str, parsed: Parsed, source: Address) -> None:
-        for item in self._core.list_items(what):
+        items = self._core.list_items(what)
+        for item in items:
             self._answer(
                 source, "/oneshot/item", _id(parsed), what, short(item.name), short(item.detail)
             )
-        self._answer(source, "/oneshot/ok", _id(parsed))
+        self._answer(source, "/oneshot/ok", _id(parsed), len(items))
 
     def _generate(self, parsed: Parsed, source: Address) -> None:
         self._begin(parsed, source, lambda: self._core.submit(self._request(parsed)))
@@ -308,13 +315,24 @@ class OscServer(asyncio.DatagramProtocol):
         job = self._clients.seen(source, parsed.spec.address, _id(parsed))
         if job is None:
             return False
-        target = self._clients.reply_to(source)
+        self._tell_again(job, self._core.history(job), _id(parsed), source)
+        return True
+
+    def _job(self, parsed: Parsed, source: Address) -> None:
+        job = JobId(str(parsed.arguments["job"]))
         history = self._core.history(job)
+        if not history:
+            raise NotFoundError(f'job "{job[:40]}" is not known, or was forgotten')
+        self._tell_again(job, history, _id(parsed), source)
+
+    def _tell_again(
+        self, job: JobId, history: Sequence[JobEvent], request_id: str, source: Address
+    ) -> None:
+        target = self._clients.reply_to(source)
         for event in history:
-            self._send(event_to_datagram(event, _id(parsed)), target)
+            self._send(event_to_datagram(event, request_id), target)
         if not any(isinstance(event, Done | Failed | Cancelled) for event in history):
             self._clients.asks(job, target)
-        return True
 
     def _on_event(self, event: JobEvent) -> None:
         request_id = ""
