@@ -19,8 +19,9 @@ $(VENV)/installed: pyproject.toml constraints.txt
 serve: install
 	$(BIN)/oneshot serve
 
+# A worker on each core, of one thread: programs of several threads are in each other's way.
 test: install
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m pytest -n logical --dist loadfile
 
 check: install
 	$(BIN)/ruff format --check .

@@ -146,7 +146,7 @@ class Peak:
 
 def frames(path: Path) -> bytes:
     with wave.open(str(path)) as file:
-        return file.readframes(file.getnframes())
+        return bytes(file.readframes(file.getnframes()))
 
 
 def stages(work: Path, folder: Path) -> None:
@@ -202,7 +202,8 @@ def lora(work: Path, model: Model) -> None:
     from safetensors.torch import save_file
 
     generator = torch.Generator().manual_seed(5)
-    tensors, sums = {}, {}
+    tensors: dict[str, torch.Tensor] = {}
+    sums: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
     for name, module in model.unet.named_modules():
         if not isinstance(module, torch.nn.Linear) or ".attn" not in name:
             continue

@@ -132,7 +132,9 @@ async def serve(home: Path, samples: Path, port: int) -> None:
     )
     fake = [sys.executable, "-m", "oneshot_server.engine.fake"]
     async with running_daemon(settings, Home(home), command=fake) as daemon:
-        answers = Answers(daemon.core.library)
+        library = daemon.core.library
+        assert isinstance(library, LivingLibrary)
+        answers = Answers(library)
         while line := await asyncio.to_thread(sys.stdin.readline):
             what, *arguments = json.loads(line)
             print(json.dumps(await getattr(answers, what)(*arguments)), flush=True)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from oneshot_server.transports.osc.client import OscClient
+from oneshot_server.client.osc_socket import OscSocket
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Live:
     """
 
     process: subprocess.Popen[bytes]
-    client: OscClient
+    client: OscSocket
     started: float
     home: Path
 
@@ -41,7 +41,7 @@ def free_port() -> int:
 def live(*options: str, config: str = "") -> Iterator[Live]:
     """Start ``oneshot serve``; it may not listen yet."""
     port = free_port()
-    with tempfile.TemporaryDirectory() as folder, OscClient("127.0.0.1", port) as client:
+    with tempfile.TemporaryDirectory() as folder, OscSocket("127.0.0.1", port) as client:
         if config:
             (Path(folder) / "config.toml").write_text(config, encoding="utf-8")
         command = [sys.executable, "-m", "oneshot_server", "serve", "--home", folder]
@@ -56,7 +56,7 @@ def live(*options: str, config: str = "") -> Iterator[Live]:
             process.wait(30)
 
 
-def until_state(client: OscClient, *states: str) -> None:
+def until_state(client: OscSocket, *states: str) -> None:
     """Ping until the daemon says one of the states."""
     while True:
         client.send("/oneshot/ping", "")
@@ -65,7 +65,7 @@ def until_state(client: OscClient, *states: str) -> None:
             return
 
 
-def job(client: OscClient, *arguments: float | str) -> tuple[float, float]:
+def job(client: OscSocket, *arguments: float | str) -> tuple[float, float]:
     """Render; returns seconds from trigger to the first event, and to the end.
 
     Raises:

@@ -160,6 +160,7 @@ def compare(folder: Path, judge: Judge, model: Model, options: Sequence[str], ke
         versions = store.versions(folder.name)
         live = store.live_version(folder.name)
         lora = read_lora(store.adapter(folder.name, versions[-1].version))
+        assert model.words is not None, "the starter is a model of words"
         told = replace(model, words=with_captions(model.words, versions[-1].captions))
         if keep.is_dir():
             shutil.copytree(store.adapter(folder.name, 1).parent, keep / folder.name)

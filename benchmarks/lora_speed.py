@@ -102,7 +102,7 @@ def naive_steps_a_second(files: Sequence[Path], model: Model) -> float:
     unet.add_adapter(
         LoraConfig(
             r=plan.rank,
-            lora_alpha=plan.alpha,
+            lora_alpha=int(plan.alpha),
             target_modules=["to_q", "to_k", "to_v", "to_out.0"],
         )
     )
@@ -147,7 +147,8 @@ def engine(daemon: Live) -> psutil.Process:
 
 def swaps(daemon: Live, name: str) -> tuple[float, float, float, float]:
     """Median seconds of a job that keeps its blend, of one that swaps; memory before, after."""
-    keeping, swapping = [], []
+    keeping: list[float] = []
+    swapping: list[float] = []
     process = engine(daemon)
     before = 0.0
     for number in range(-10, SWAPS):

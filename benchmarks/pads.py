@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.live import Live, live
 from benchmarks.speed import resident_megabytes, row
-from oneshot_server.transports.osc.client import OscClient
+from oneshot_server.client.osc_socket import OscSocket
 
 PADS = 16
 ENDS = {"/oneshot/done", "/oneshot/error", "/oneshot/cancelled"}
@@ -38,7 +38,7 @@ class Hit:
 class Player:
     """Hits pads and takes in what comes back."""
 
-    def __init__(self, client: OscClient, seed: int = 1) -> None:
+    def __init__(self, client: OscSocket, seed: int = 1) -> None:
         self.client = client
         self.hits: dict[str, Hit] = {}
         self.others: list[Event] = []
@@ -93,7 +93,7 @@ class Player:
             hit.ends.append(address)
 
 
-def reserve(client: OscClient) -> tuple[int, int, int, int]:
+def reserve(client: OscSocket) -> tuple[int, int, int, int]:
     """What the daemon says of its reserve: have, wanted, hits, misses."""
     while True:
         client.send("/oneshot/status", "reserve")
@@ -105,7 +105,7 @@ def reserve(client: OscClient) -> tuple[int, int, int, int]:
                 return have, wanted, hits, misses
 
 
-def until_full(client: OscClient) -> float:
+def until_full(client: OscSocket) -> float:
     """Wait until nothing is missing from the reserve; returns seconds."""
     begun = time.perf_counter()
     while True:

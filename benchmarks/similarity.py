@@ -67,7 +67,7 @@ def precision(vectors: Vector, kinds: Strings, kits: Strings) -> dict[str, list[
 
 
 def whitened(vectors: Vector) -> Vector:
-    return (vectors - vectors.mean(axis=0)) / np.maximum(vectors.std(axis=0), 1e-9)
+    return np.asarray((vectors - vectors.mean(axis=0)) / np.maximum(vectors.std(axis=0), 1e-9))
 
 
 def halves(kits: Strings) -> list[npt.NDArray[np.bool_]]:
@@ -91,8 +91,8 @@ def main() -> None:
     for half in halves(kits):
         learned = fit(features[~half], kinds[~half].tolist())
         methods = {
-            "the library": np.float64(learned(features[half])),
-            "its features": whitened(np.float64(features[half])),
+            "the library": learned(features[half]).astype(np.float64),
+            "its features": whitened(features[half].astype(np.float64)),
             "MFCC means": means[half],
             "whitened": whitened(means[half]),
             "and deviations": whitened(moments[half]),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.live import job, live, until_state
 from benchmarks.speed import resident_megabytes
-from oneshot_server.transports.osc.client import OscClient
+from oneshot_server.client.osc_socket import OscSocket
 from tests.integration.live_daemon import free_port
 from tests.mutations import mutated_packets
 
@@ -36,7 +36,7 @@ def flood() -> None:
         port = daemon.client._server[1]  # noqa: SLF001
         before = resident_megabytes(daemon.process.pid)
         # The pacer is another socket: a mutated hello may send the attacker's answers elsewhere.
-        with OscClient("127.0.0.1", port) as attacker, OscClient("127.0.0.1", port) as pacer:
+        with OscSocket("127.0.0.1", port) as attacker, OscSocket("127.0.0.1", port) as pacer:
             answered = 0
             for number, packet in enumerate(mutated_packets(PACKETS, seed=number_seed())):
                 attacker.send_datagram(packet)
@@ -99,7 +99,7 @@ def kill_daemon() -> None:
         command = [sys.executable, "-m", "oneshot_server", "serve", "--home", folder]
         command += ["--port", str(port)]
         first = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        with OscClient("127.0.0.1", port) as client:
+        with OscSocket("127.0.0.1", port) as client:
             until_state(client, "ready")
             for number in range(10):
                 client.send("/oneshot/generate", f"{number}", "kick", "seed", number)

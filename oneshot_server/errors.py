@@ -18,6 +18,8 @@
     │   ├── PrecisionError         half precision broke down; single may do
     │   └── OutOfMemoryError       the device's memory does not suffice
     ├── ShutdownError              the daemon is going down                  cancelled_by_shutdown
+    ├── NoAnswerError              no daemon answers
+    ├── JobCancelledError          a job that somebody else cancelled
     ├── RenderCancelledError       a render stopped between two sampler steps
     ├── SettingsError              a broken config file or environment       bad_arguments
     ├── AlreadyRunningError        another daemon has this home or this port
@@ -26,8 +28,9 @@
 The third column is the code that a client is told.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Final
 
 
 class ErrorCode(StrEnum):
@@ -133,6 +136,14 @@ class ShutdownError(OneshotError):
     code = ErrorCode.CANCELLED_BY_SHUTDOWN
 
 
+class NoAnswerError(OneshotError):
+    """No daemon answers where one was expected, or it has stopped doing so."""
+
+
+class JobCancelledError(OneshotError):
+    """A job was cancelled by somebody else than who waits for it."""
+
+
 class RenderCancelledError(OneshotError):
     """A render was stopped between two sampler steps, as asked."""
 
@@ -149,3 +160,23 @@ class AlreadyRunningError(OneshotError):
 
 class MetadataError(OneshotError):
     """A WAV that carries no recipe, or one that cannot be read."""
+
+
+_BY_CODE: Final[Mapping[str, type[OneshotError]]] = {
+    kind.code: kind
+    for kind in (
+        BadArgumentsError,
+        UnknownAddressError,
+        BusyError,
+        NotFoundError,
+        ForbiddenError,
+        DiskFullError,
+        EngineFailedError,
+        ShutdownError,
+    )
+}
+
+
+def error_of(code: str, text: str) -> OneshotError:
+    """The error that a client was told; an unknown code is that of a newer daemon."""
+    return _BY_CODE.get(code, EngineFailedError)(text)

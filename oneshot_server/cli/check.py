@@ -8,6 +8,7 @@ class Level(StrEnum):
     """How bad it is."""
 
     OK = "ok"
+    TIP = "tip"
     WARNING = "warning"
     FAILURE = "failure"
 
@@ -32,6 +33,11 @@ class Check:
 def ok(name: str, text: str) -> Check:
     """All is well."""
     return Check(name=name, level=Level.OK, text=text)
+
+
+def tip(name: str, text: str, advice: str) -> Check:
+    """All is well, and could be nicer."""
+    return Check(name=name, level=Level.TIP, text=text, advice=advice)
 
 
 def warning(name: str, text: str, advice: str) -> Check:

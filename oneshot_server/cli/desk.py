@@ -7,8 +7,8 @@ from typing import Protocol
 
 import structlog
 
-from oneshot_server.cli.asking import ask
-from oneshot_server.cli.by_daemon import Client, daemon_of
+from oneshot_server.cli.by_daemon import daemon_of
+from oneshot_server.client import Oneshot
 from oneshot_server.domain.pads import Pad, Value
 from oneshot_server.jobs.kit_desk import KitDesk
 from oneshot_server.jobs.pad_bank import PadBank
@@ -40,21 +40,21 @@ class Desk(Protocol):
 
 
 class _DaemonsDesk:
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    def __init__(self, daemon: Oneshot) -> None:
+        self._daemon = daemon
 
     def set_pad(self, number: int, key: str, value: Value) -> None:
-        ask(self._client, "/oneshot/pad/set", number, key, value)
+        self._daemon.ask("/oneshot/pad/set", number, key, value)
 
     def load(self, name: str, bank: int | None) -> None:
         keys: tuple[int | str, ...] = () if bank is None else ("bank", bank)
-        ask(self._client, "/oneshot/kit/load", name, *keys)
+        self._daemon.ask("/oneshot/kit/load", name, *keys)
 
     def save(self, name: str) -> None:
-        ask(self._client, "/oneshot/kit/save", name)
+        self._daemon.ask("/oneshot/kit/save", name)
 
     def rename(self, name: str, new_name: str) -> None:
-        ask(self._client, "/oneshot/kit/rename", name, new_name)
+        self._daemon.ask("/oneshot/kit/rename", name, new_name)
 
 
 @contextmanager
@@ -83,7 +83,7 @@ def read_pads(home: Home) -> tuple[str, list[tuple[Pad, str]]]:
     levels: dict[str, str] = {}
     with daemon_of(home, settings) as daemon:
         if daemon is not None:
-            for _, (_, _, number, detail) in ask(daemon, "/oneshot/list", "pads"):
+            for _, (_, _, number, detail) in daemon.ask("/oneshot/list", "pads"):
                 levels[str(number)] = str(detail).rpartition("reserve ")[2]
     with closing(open_database(home.database)) as connection:
         bank = PadBank(connection)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Final
+from typing import Annotated, Final
 
 import typer
 
@@ -12,13 +12,23 @@ from oneshot_server.cli.output import print_json, printable
 
 COLOURS: Final = {
     Level.OK: typer.colors.GREEN,
+    Level.TIP: typer.colors.CYAN,
     Level.WARNING: typer.colors.YELLOW,
     Level.FAILURE: typer.colors.RED,
 }
 
 
-def doctor(*, home: HomeOption = None, json: JsonOption = False) -> None:
+def doctor(
+    *,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="do what a tip offers: config.toml is changed, no file")
+    ] = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
     """Check this machine; ends with 1 if something keeps oneshot from working."""
+    if fix:
+        _fix(home)
     checks: list[Check] = []
     for check in run_checks(home):
         checks.append(check)
@@ -31,9 +41,24 @@ def doctor(*, home: HomeOption = None, json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
+def _fix(home_option: HomeOption) -> None:
+    from oneshot_server.cli.live_check import put_samples_into_user_library
+    from oneshot_server.library.home import resolve_home
+    from oneshot_server.settings import load_settings
+
+    home = resolve_home(home_option)
+    folder = put_samples_into_user_library(home, load_settings(home.config))
+    if folder is None:
+        typer.echo("nothing to fix", err=True)
+        return
+    typer.echo(printable(f'{home.config} says samples.folder = "{folder}" now'), err=True)
+    if home.running():
+        typer.echo("start the daemon again: it still puts sounds where it did", err=True)
+
+
 def run_checks(home_option: HomeOption) -> Iterator[Check]:
     """All checks, each as soon as it is done; the slow ones come last."""
-    from oneshot_server.cli import device_check, home_checks, midi_check, python_checks
+    from oneshot_server.cli import device_check, home_checks, live_check, midi_check, python_checks
     from oneshot_server.library.home import resolve_home
 
     home = resolve_home(home_option)
@@ -43,6 +68,7 @@ def run_checks(home_option: HomeOption) -> Iterator[Check]:
     yield config
     yield home_checks.check_folders(home, settings)
     yield home_checks.check_disk(home, settings)
+    yield live_check.check_user_library(home, settings)
     yield home_checks.check_port(home, settings)
     yield home_checks.check_page(home, settings)
     yield home_checks.check_model(home, settings)

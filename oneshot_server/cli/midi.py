@@ -1,6 +1,5 @@
 """``oneshot midi``: ports, what arrives, what moves what."""
 
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,14 +10,15 @@ import typer
 
 from oneshot_server.cli.options import HomeOption, JsonOption
 from oneshot_server.cli.output import print_json, printable
-from oneshot_server.errors import BadArgumentsError, EngineFailedError, NotFoundError
+from oneshot_server.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from oneshot_server.transports.osc.client import OscClient
+    from oneshot_server.client import Oneshot
 
 app = typer.Typer(help="See and teach MIDI.", no_args_is_help=True)
 
-LEARN_PATIENCE_SECONDS: Final = 32.0
+LEARN_TRIES: Final = 8
+LEARN_PAUSE_SECONDS: Final = 4.0  # the daemon gives up after 30 s
 MONITOR_SECONDS: Final = 60
 NOTE_SECONDS: Final = 0.1
 
@@ -60,8 +60,6 @@ def monitor(*, json: JsonOption = False, home: HomeOption = None) -> None:
     """Show every MIDI message that reaches the daemon, and what it did; Ctrl-C ends it."""
     from rich.console import Console
 
-    from oneshot_server.cli.asking import ask
-
     console = Console(highlight=False, soft_wrap=True)
     with _daemon(home) as client:
         if not json:
@@ -70,7 +68,7 @@ def monitor(*, json: JsonOption = False, home: HomeOption = None) -> None:
             renew = 0.0
             while True:
                 if time.monotonic() >= renew:
-                    ask(client, "/oneshot/midi/monitor", MONITOR_SECONDS)
+                    client.ask("/oneshot/midi/monitor", MONITOR_SECONDS)
                     renew = time.monotonic() + MONITOR_SECONDS / 2
                 message = client.receive(1.0)
                 if message is None or message[0] != "/oneshot/midi/event":
@@ -84,7 +82,7 @@ def monitor(*, json: JsonOption = False, home: HomeOption = None) -> None:
                 )
                 console.print(deed or "nothing is mapped", style=_style(deed), markup=False)
         except KeyboardInterrupt:
-            ask(client, "/oneshot/midi/monitor", 0)
+            client.ask("/oneshot/midi/monitor", 0)
 
 
 @app.command()
@@ -96,25 +94,20 @@ def learn(
     home: HomeOption = None,
 ) -> None:
     """Take the next MIDI message for a target; hit a pad or turn a knob within 30 s."""
-    own = f"cli-{secrets.token_hex(6)}"
+    from oneshot_server.client.question import Question
+
+    question = Question(
+        "/oneshot/midi/learn",
+        target,
+        end="/oneshot/midi/learned",
+        tries=LEARN_TRIES,
+        pause_seconds=LEARN_PAUSE_SECONDS,
+        one_id=True,
+    )
     with _daemon(home) as client:
-        client.send("/oneshot/midi/learn", own, target)
         typer.echo(f"waiting for a MIDI message for {printable(target)}", err=True)
-        until = time.monotonic() + LEARN_PATIENCE_SECONDS
-        while (left := until - time.monotonic()) > 0:
-            message = client.receive(min(left, 5.0))
-            if message is None:
-                client.send("/oneshot/midi/learn", own, target)  # known again, and answered
-                continue
-            address, (about, *rest) = message
-            if about != own:
-                continue
-            if address == "/oneshot/error":
-                raise BadArgumentsError(str(rest[1]))
-            if address == "/oneshot/midi/learned":
-                typer.echo(printable(f"{rest[1]} moves {rest[0]}"))
-                return
-    raise EngineFailedError("the daemon stopped answering")
+        [(_, (_, learned, message))] = client.put(question)
+    typer.echo(printable(f"{message} moves {learned}"))
 
 
 @app.command()
@@ -164,7 +157,6 @@ def _style(deed: str) -> str:
 
 
 def _port_rows(home_option: HomeOption) -> list[tuple[str, str]]:
-    from oneshot_server.cli.asking import ask
     from oneshot_server.cli.by_daemon import daemon_of
     from oneshot_server.library.home import resolve_home
     from oneshot_server.settings import load_settings
@@ -174,7 +166,7 @@ def _port_rows(home_option: HomeOption) -> list[tuple[str, str]]:
     settings = load_settings(home.config)
     with daemon_of(home, settings) as client:
         if client is not None:
-            items = ask(client, "/oneshot/midi/ports")
+            items = client.ask("/oneshot/midi/ports")
             return [(str(arguments[2]), str(arguments[3])) for _, arguments in items]
     state = list_ports(settings.midi)
     kinds = {False: "input", True: "output"}
@@ -182,7 +174,7 @@ def _port_rows(home_option: HomeOption) -> list[tuple[str, str]]:
 
 
 @contextmanager
-def _daemon(home_option: HomeOption) -> Iterator["OscClient"]:
+def _daemon(home_option: HomeOption) -> Iterator["Oneshot"]:
     """The daemon of the home.
 
     Raises:

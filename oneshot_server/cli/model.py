@@ -9,7 +9,7 @@ from oneshot_server.cli.group import OneshotGroup
 from oneshot_server.cli.options import HomeOption, JsonOption
 from oneshot_server.cli.output import make_table, print_json, printable, show_table
 from oneshot_server.domain.events import JobEvent, Progress
-from oneshot_server.errors import ModelError, OneshotError
+from oneshot_server.errors import OneshotError
 
 app = typer.Typer(cls=OneshotGroup, help="Add, list and choose base models.", no_args_is_help=True)
 
@@ -147,7 +147,7 @@ def info(name: NameArgument, *, json: JsonOption = False, home: HomeOption = Non
 @app.command()
 def use(name: NameArgument, *, home: HomeOption = None) -> None:
     """Play a model from now on: in the daemon that runs, and at every start."""
-    from oneshot_server.cli.by_daemon import change_model_by_daemon, daemon_of
+    from oneshot_server.cli.by_daemon import daemon_of, follow
     from oneshot_server.library.home import resolve_home
     from oneshot_server.pipeline.model_folder import find_named_model, read_card, weights_of
     from oneshot_server.settings import load_settings
@@ -160,9 +160,9 @@ def use(name: NameArgument, *, home: HomeOption = None) -> None:
     with daemon_of(place, settings) as daemon:
         if daemon is not None:  # first, for a model that cannot be loaded is not written down
             with _Waiting(name) as waiting:
-                change_model_by_daemon(daemon, name, waiting)
+                follow(daemon.begin("/oneshot/model", name), waiting)
             typer.echo(printable(f"the daemon plays {name} now"))
-    _write_setting(place.config, name)
+    place.write_setting("engine", "model", name)
     typer.echo(printable(f'{place.config} says engine.model = "{name}"'))
 
 
@@ -231,16 +231,3 @@ def describe(name: str, models: Path) -> dict[str, Any]:
         "revision": card.revision,
         "own_card": weights.is_dir() and (weights / CARD_FILE).is_file(),
     }
-
-
-def _write_setting(config: Path, name: str) -> None:
-    from oneshot_server.library.atomic_file import write_atomically
-    from oneshot_server.settings.edit import with_value
-
-    try:
-        text = config.read_bytes().decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{config} cannot be read: {error}") from None
-    edited = with_value(text, "engine", "model", name, path=config)
-    if edited != text:
-        write_atomically(config, edited.encode())

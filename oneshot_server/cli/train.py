@@ -155,7 +155,7 @@ class _TrainingBar:
         self._progress.start()
 
     def show(self, event: TrainingProgress) -> None:
-        minutes, seconds = divmod(round(event.seconds_left), 60)
+        minutes, seconds = divmod(round(event.seconds_left or 0.0), 60)
         text = f"step {event.step}, loss {event.loss:.3f}, {minutes}:{seconds:02} left"
         self._progress.update(
             self._task,

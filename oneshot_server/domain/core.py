@@ -227,7 +227,10 @@ class Core(Protocol):
         ...
 
     def history(self, job: JobId) -> Sequence[JobEvent]:
-        """The lasting events of a job that runs or ended lately: accepted, samples, terminal."""
+        """The lasting events of a job: accepted, samples, terminal.
+
+        Also of one that an earlier daemon had. Empty if there was none, or it is too long ago.
+        """
         ...
 
     def subscribe(self, listener: Callable[[JobEvent], None]) -> Callable[[], None]:

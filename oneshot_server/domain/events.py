@@ -86,17 +86,17 @@ class TrainingProgress:
         fraction: 0 to 1.
         step: optimiser step.
         loss: mean of the last steps.
-        seconds_left: as it looks now.
-        device: that it runs on.
-        dataset: that it trains on.
+        seconds_left: as it looks now; ``None`` for who hears of it by OSC.
+        device: that it runs on; empty for who hears of it by OSC.
+        dataset: that it trains on; empty for who hears of it by OSC.
     """
 
     job: JobId
     fraction: float
     step: int
     loss: float
-    seconds_left: float
-    device: str
+    seconds_left: float | None = None
+    device: str = ""
     dataset: str = ""
 
 

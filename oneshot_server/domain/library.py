@@ -45,7 +45,7 @@ class Mark:
                 )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Sound:
     """A sound in the samples folder.
 
@@ -143,7 +143,7 @@ class Near:
     distance: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
     """Where a sound is on the map: two axes of about -1 to 1, near is alike."""
 

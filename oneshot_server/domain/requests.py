@@ -1,6 +1,7 @@
 """What a producer asks for."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
@@ -181,3 +182,11 @@ def parse_loras(text: str) -> tuple[LoraWeight, ...]:
             raise BadArgumentsError(f"lora = {parameters.shown(text)}, expected each name once")
         loras.append(LoraWeight(name=name, weight=weight, version=version))
     return tuple(loras)
+
+
+def show_loras(loras: Iterable[LoraWeight]) -> str:
+    """What ``parse_loras`` reads."""
+    return ",".join(
+        f"{lora.name}{'' if lora.version is None else f'@{lora.version}'}:{lora.weight:g}"
+        for lora in loras
+    )

@@ -342,7 +342,10 @@ class OneshotCore:
 
     def history(self, job: JobId) -> Sequence[JobEvent]:
         """What lasts of a job; see ``domain.core.Core``."""
-        return tuple(self._history.get(job, ()))
+        events = self._history.get(job, ())
+        if events and isinstance(events[0], Accepted):
+            return tuple(events)
+        return self._journal.history(job)
 
     def subscribe(self, listener: Callable[[JobEvent], None]) -> Callable[[], None]:
         """Listen; see ``domain.core.Core``."""

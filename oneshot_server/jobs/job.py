@@ -74,14 +74,5 @@ def restored_job(old: JournalledJob) -> Job:
         # What the clock says now may be earlier: somebody may have set it.
         started=time.monotonic() - max(0.0, time.time() - old.accepted),
         engine_deaths=old.engine_deaths,
-        published={
-            sound.index: SamplePublished(
-                job=old.id,
-                index=sound.index,
-                path=sound.path,
-                seed=sound.seed,
-                seconds=sound.seconds,
-            )
-            for sound in old.sounds
-        },
+        published={sound.index: sound.event(old.id) for sound in old.sounds},
     )

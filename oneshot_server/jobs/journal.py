@@ -10,9 +10,17 @@ from typing import Final
 import msgspec
 import structlog
 
-from oneshot_server.domain.events import JobId
+from oneshot_server.domain.events import (
+    Accepted,
+    Cancelled,
+    Done,
+    Failed,
+    JobEvent,
+    JobId,
+    SamplePublished,
+)
 from oneshot_server.domain.requests import GenerateRequest
-from oneshot_server.errors import OneshotError
+from oneshot_server.errors import ErrorCode, OneshotError
 from oneshot_server.library.database import database_errors
 
 log = structlog.get_logger(__name__)
@@ -28,6 +36,12 @@ class JournalledSound:
     path: str
     seed: int
     seconds: float
+
+    def event(self, job: JobId) -> SamplePublished:
+        """What was told of it when it was published, as a sound of this job."""
+        return SamplePublished(
+            job=job, index=self.index, path=self.path, seed=self.seed, seconds=self.seconds
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +188,31 @@ class Journal:
             # ``Path.exists`` raises where a folder may not be looked into
             if published or os.path.exists(path)  # noqa: PTH110
         )
+
+    def history(self, job: JobId) -> Sequence[JobEvent]:
+        """What lasts of a job, in the order in which it happened; empty for one that is not here.
+
+        Raises:
+            ForbiddenError: the database cannot be read.
+        """
+        with database_errors():
+            row = self._connection.execute("SELECT ended FROM jobs WHERE id = ?", (job,)).fetchone()
+            if row is None:
+                return ()
+            sounds = self._sounds_of(job)
+        events: list[JobEvent] = [Accepted(job=job), *(sound.event(job) for sound in sounds)]
+        match row[0]:
+            case None:
+                pass
+            case "done":
+                events.append(Done(job=job, count=len(sounds), milliseconds=0))
+            case "cancelled":
+                events.append(Cancelled(job=job))
+            case code:
+                known = code if code in set(ErrorCode) else ErrorCode.ENGINE_FAILED
+                text = f"the job has ended: {code}"
+                events.append(Failed(job=job, code=ErrorCode(known), text=text))
+        return events
 
     def recent(self, count: int) -> Sequence[JournalledSound]:
         """The sounds published last, newest first."""

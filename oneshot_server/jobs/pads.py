@@ -154,7 +154,7 @@ class Pads:
         sound = _journalled(path, waiting.seed, waiting.seconds)
         self._journal.hit(job, request, sound)
         self._bus.emit(Accepted(job=job, pad=number))
-        self._bus.emit(_published(job, sound))
+        self._bus.emit(sound.event(job))
         self._bus.emit(_done(job, began))
         self._in_background(asyncio.to_thread(self._samples.sync))
         return job
@@ -196,7 +196,7 @@ class Pads:
             return
         self._journal.published(job, 0, str(path))
         self._journal.end(job, "done")
-        self._bus.emit(_published(job, _journalled(path, waiting.seed, seconds)))
+        self._bus.emit(_journalled(path, waiting.seed, seconds).event(job))
         self._bus.emit(_done(job, began))
         # After the event: a disk takes its time, and a power cut in it takes this sound alone.
         await asyncio.to_thread(self._samples.sync, path)
@@ -217,12 +217,6 @@ class Pads:
 
 def _journalled(path: Path, seed: int, seconds: float) -> JournalledSound:
     return JournalledSound(index=0, path=str(path), seed=seed, seconds=seconds)
-
-
-def _published(job: JobId, sound: JournalledSound) -> SamplePublished:
-    return SamplePublished(
-        job=job, index=0, path=sound.path, seed=sound.seed, seconds=sound.seconds
-    )
 
 
 def _done(job: JobId, began: float) -> Done:

@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 FRAME: Final = 16
 AHEAD: Final = 2
+TRIES: Final = 2
 MOST_PROCESSES: Final = 8
 STOP_SECONDS: Final = 5.0
 
@@ -110,17 +111,20 @@ class Analysts:
             )
 
     def _one_by_one(self, paths: Sequence[str]) -> list[Contents | None]:
-        found: list[Contents | None] = []
-        for path in paths:
+        return [self._alone(path) for path in paths]
+
+    def _alone(self, path: str) -> Contents | None:
+        """What is in a file; twice is enough to say that it was the file that ended a process."""
+        for _ in range(TRIES):
             self._start(1)
             if self._stopped:
                 raise ShutdownError("the library is being closed")
             _ask(self._running[0], [path])
             answers = _answer(self._running[0])
-            if answers is None:
-                log.warning("a file kills its reader", path=path)
-            found.append(answers[0] if answers else self._deadly(path))
-        return found
+            if answers is not None:
+                return answers[0]
+        log.warning("a file kills its reader", path=path)
+        return self._deadly(path)
 
     def _deadly(self, path: str) -> Contents | None:
         with suppress(OSError):

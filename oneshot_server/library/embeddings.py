@@ -13,6 +13,7 @@ from oneshot_server.library.sound_index import SoundIndex
 
 Matrix = npt.NDArray[np.float32]
 
+BLOCK: Final = 4096
 MAP_DEVIATIONS: Final = 2.5
 """So many standard deviations along the first axis reach 1."""
 
@@ -130,21 +131,24 @@ class Embeddings:
 
 def distances_to(matrix: Matrix, vector: Matrix) -> Matrix:
     """How far each row is from a vector; (rows,)."""
-    difference = matrix - vector
-    result: Matrix = np.sqrt(np.einsum("ij,ij->i", difference, difference))
-    return result
+    distances = np.empty(len(matrix), np.float32)
+    for start in range(0, len(matrix), BLOCK):  # so that nothing as large as the matrix is made
+        difference = matrix[start : start + BLOCK] - vector
+        distances[start : start + BLOCK] = np.einsum("ij,ij->i", difference, difference)
+    return np.sqrt(distances, out=distances)
 
 
 def plane(matrix: Matrix) -> Matrix:
     """Rows on the plane of their two main components, (rows, 2), about -1 to 1."""
     if len(matrix) < 2:
         return np.zeros((len(matrix), 2), np.float32)
-    centred = matrix - matrix.mean(axis=0)
-    _, axes = np.linalg.eigh(centred.T @ centred)
+    mean = matrix.mean(axis=0)
+    covariance = (matrix.T @ matrix) / len(matrix) - np.outer(mean, mean)
+    _, axes = np.linalg.eigh(covariance)
     main = axes[:, [-1, -2]]
     # An axis may point either way: the same map must come out after every start.
     main = main * np.sign(main[np.abs(main).argmax(axis=0), [0, 1]])
-    places = centred @ main
+    places = matrix @ main - mean @ main
     result: Matrix = places / max(MAP_DEVIATIONS * float(places[:, 0].std()), 1e-9)
     return np.clip(result, -1.0, 1.0).astype(np.float32)
 

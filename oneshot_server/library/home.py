@@ -8,8 +8,10 @@ from pathlib import Path
 import platformdirs
 
 from oneshot_server.errors import AlreadyRunningError, ForbiddenError
+from oneshot_server.library.atomic_file import write_atomically
 from oneshot_server.library.lock_file import LockedError, lock_file, read_holder
 from oneshot_server.settings import default_toml, home_from_environment
+from oneshot_server.settings.edit import with_value
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,21 @@ class Home:
                 f"the home {self.root} cannot be made: {error.strerror}. "
                 "Give it the rights, or choose another with --home or ONESHOT_HOME"
             ) from None
+
+    def write_setting(self, section: str, key: str, value: str) -> None:
+        """Change one key of ``config.toml`` and nothing else in it.
+
+        Raises:
+            SettingsError: the file is written in a way that is not safe to change.
+            ForbiddenError: it cannot be read.
+        """
+        try:
+            text = self.config.read_bytes().decode("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ForbiddenError(f"{self.config} cannot be read: {error}") from None
+        edited = with_value(text, section, key, value, path=self.config)
+        if edited != text:
+            write_atomically(self.config, edited.encode())
 
     @contextmanager
     def lock(self, address: tuple[str, int] | None = None) -> Iterator[None]:

@@ -37,6 +37,14 @@ class SamplesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         str,
         Meta(max_length=1000, description='folder for the sounds; "" is samples in the home'),
     ] = ""
+    user_library: Annotated[
+        str,
+        Meta(
+            max_length=1000,
+            description="Ableton Live's User Library, for oneshot doctor; "
+            '"" looks where Live puts it',
+        ),
+    ] = ""
     subtype: Annotated[
         Literal["PCM_16", "PCM_24", "FLOAT"], Meta(description="sample format of the WAV files")
     ] = "PCM_24"

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Self
 
 import pytest
 
-from oneshot_server.transports.osc.client import OscClient
+from oneshot_server.client.osc_socket import OscSocket
 
 ONESHOT = [sys.executable, "-m", "oneshot_server"]
 PATIENCE_SECONDS = 120
@@ -47,8 +47,8 @@ class LiveDaemon:
     def log(self) -> str:
         return (self.home / "logs" / "oneshot.log").read_text(encoding="utf-8")
 
-    def client(self) -> OscClient:
-        return OscClient("127.0.0.1", self.port)
+    def client(self) -> OscSocket:
+        return OscSocket("127.0.0.1", self.port)
 
     def wait_until(self, state: str) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
@@ -91,7 +91,28 @@ def live_daemon(
                 process.kill()
 
 
-def events_of(client: OscClient, request_id: str) -> list[tuple[str, tuple[float | str, ...]]]:
+@contextmanager
+def fake_engine_daemon(
+    home: Path, *, environment: Mapping[str, str] = os.environ, **midi: object
+) -> Iterator[LiveDaemon]:
+    """The daemon with an engine that renders nothing real; ``midi`` are keys of ``[midi]``."""
+    port = free_port()
+    keys = [f"{key}={value!r}" for key, value in midi.items()]
+    command = [sys.executable, "-m", "tests.integration.fake_engine_daemon", str(home), str(port)]
+    with subprocess.Popen([*command, *keys], env=environment) as process:
+        daemon = LiveDaemon(process=process, port=port, home=home)
+        try:
+            daemon.wait_until("ready")
+            yield daemon
+        finally:
+            process.terminate()
+            try:
+                process.wait(30)
+            finally:
+                process.kill()
+
+
+def events_of(client: OscSocket, request_id: str) -> list[tuple[str, tuple[float | str, ...]]]:
     """Everything that comes until the job of this request has ended."""
     received: list[tuple[str, tuple[float | str, ...]]] = []
     job = None

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from oneshot_server.transports.osc.client import OscClient
+from oneshot_server.client.osc_socket import OscSocket
 from tests.integration.jack import (
     ENVIRONMENT,
     PATIENCE_SECONDS,
@@ -19,7 +19,7 @@ from tests.integration.jack import (
     peer,
     until_port,
 )
-from tests.integration.live_daemon import ONESHOT, LiveDaemon, free_port, needs
+from tests.integration.live_daemon import ONESHOT, LiveDaemon, fake_engine_daemon, needs
 
 pytestmark = [needs("jackd"), needs("jack_midiseq"), needs("jack_midi_dump")]
 OURS = "oneshot-server:in"
@@ -29,7 +29,7 @@ PATIENT = ("--sync", "--timeout", "2000")
 class Ear:
     """A client that keeps what it hears until somebody asks for it."""
 
-    def __init__(self, client: OscClient) -> None:
+    def __init__(self, client: OscSocket) -> None:
         self._client = client
         self.send = client.send
         self._heard: dict[str, deque[tuple[float | str, ...]]] = defaultdict(deque)
@@ -47,24 +47,14 @@ class Ear:
 @contextmanager
 def midi_daemon(home: Path, **settings: object) -> Iterator[tuple[LiveDaemon, Ear]]:
     """A daemon with a fake engine, and a client that is told of every job."""
-    port = free_port()
-    keys = [f"{key}={value!r}" for key, value in settings.items()]
-    command = [sys.executable, "-m", "tests.integration.fake_engine_daemon", str(home), str(port)]
-    with subprocess.Popen([*command, *keys], env=ENVIRONMENT) as process:
-        daemon = LiveDaemon(process=process, port=port, home=home)
-        try:
-            daemon.wait_until("ready")
-            with daemon.client() as client:
-                client.send("/oneshot/hello", "", client.port)
-                ear = Ear(client)
-                ear.next("/oneshot/welcome")
-                yield daemon, ear
-        finally:
-            process.terminate()
-            try:
-                process.wait(30)
-            finally:
-                process.kill()
+    with (
+        fake_engine_daemon(home, environment=ENVIRONMENT, **settings) as daemon,
+        daemon.client() as client,
+    ):
+        client.send("/oneshot/hello", "", client.port)
+        ear = Ear(client)
+        ear.next("/oneshot/welcome")
+        yield daemon, ear
 
 
 def oneshot(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -18,8 +18,6 @@ from tests.integration.live_daemon import (
 )
 from tests.unit.training.making import RATE, hit
 
-HERE = Path(__file__).parent
-
 
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDaemon]:
@@ -49,26 +47,6 @@ def test_oscsend_asks_for_four_kicks_and_oscdump_hears_where_they_are(daemon):
         assert 0.03 < len(audio) / rate < 1.5
         assert abs(audio).max() == pytest.approx(10 ** (-1 / 20), abs=0.001)
         assert (abs(audio) > 0.01 * abs(audio).max()).argmax() < 0.005 * rate
-
-
-@needs("pd")
-def test_pure_data_sends_and_receives_on_one_socket(daemon, tmp_path):
-    patch = tmp_path / "client.pd"
-    patch.write_text((HERE / "client.pd").read_text().replace("ONESHOT_PORT", str(daemon.port)))
-    with subprocess.Popen(
-        ["pd", "-nogui", "-noaudio", "-nomidi", "-stderr", str(patch)],
-        stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
-        text=True,
-    ) as pd:
-        heard = []
-        for line in pd.stderr:
-            heard.append(line)
-            if "RECEIVED" in line and "oneshot done" in line:
-                break
-        pd.kill()
-    assert any("oneshot accepted pd" in line for line in heard), heard
-    assert any("oneshot sample" in line and ".wav" in line for line in heard), heard
 
 
 def test_number_five_of_a_batch_of_eight_is_made_again_to_the_byte(daemon, tmp_path):

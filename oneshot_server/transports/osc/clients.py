@@ -35,8 +35,15 @@ class Clients:
         self._requests: OrderedDict[tuple[str, str, str], tuple[JobId, float]] = OrderedDict()
 
     def hello(self, source: Address, reply_port: int) -> Address:
-        """Register (the source's host, reply_port) for events; returns it."""
+        """Register (the source's host, reply_port) for events; returns it.
+
+        A client that looks for a free port says hello with one after the other: the port that it
+        named before is nobody's, unless another client named it too.
+        """
         target = (source[0], reply_port)
+        before = self._reply_to.pop(source, target)
+        if before != target and before not in self._reply_to.values():
+            self._leases.pop(before, None)
         _put(self._leases, target, self.clock() + self._lease_seconds, MOST_LEASES)
         _put(self._reply_to, source, target, MOST_LEASES)
         return target
@@ -75,9 +82,15 @@ class Clients:
             _put(self._requests, (source[0], address, request_id), (job, self.clock()), MOST_JOBS)
 
     def seen(self, source: Address, address: str, request_id: str) -> JobId | None:
-        """The job of a request that came before; ``None`` for a new one."""
+        """The job of a request that came before; ``None`` for a new one.
+
+        The minute begins anew each time: who goes on asking is answered however long a job takes.
+        """
         job, when = self._requests.get((source[0], address, request_id), (JobId(""), -1e9))
-        return job if self.clock() - when <= REMEMBERED_SECONDS else None
+        if self.clock() - when > REMEMBERED_SECONDS:
+            return None
+        self.remember(source, address, request_id, job)
+        return job
 
 
 def _put(store: OrderedDict[_Key, _Value], key: _Key, value: _Value, most: int) -> None:

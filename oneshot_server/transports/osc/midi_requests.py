@@ -76,7 +76,7 @@ class MidiRequests:
         for item in items:
             arguments = (request_id, what, short(item.name), short(item.detail))
             self._send(source, "/oneshot/item", *arguments)
-        self._send(source, "/oneshot/ok", request_id)
+        self._send(source, "/oneshot/ok", request_id, len(items))
 
     def _learn(self, parsed: Parsed, source: Address) -> None:
         key = (source[0], _id(parsed))

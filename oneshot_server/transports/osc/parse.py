@@ -54,7 +54,7 @@ def parse(message: Message) -> Parsed:
             f"{spec.address} came with {len(given)} arguments, expected {fixed}: {spec.usage}"
         )
     values = {
-        argument.name: argument.check(value)
+        argument.name: _check(argument, value)
         for argument, value in zip(spec.arguments, given, strict=False)
     }
     return Parsed(spec=spec, arguments=values, keys=_keys(spec, given[fixed:]))
@@ -74,5 +74,12 @@ def _keys(spec: Request, given: tuple[object, ...]) -> dict[str, Value]:
             )
         if key in values:
             raise BadArgumentsError(f"{spec.address}: the key {key} came twice, expected once")
-        values[key] = known[key].check(value)
+        values[key] = _check(known[key], value)
     return values
+
+
+def _check(parameter: Parameter, value: object) -> Value:
+    """A value in the parameter's type; Pure Data and many controllers know floats alone."""
+    if parameter.kind is int and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return parameter.check(value)

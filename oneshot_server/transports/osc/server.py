@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, cast
 
 import structlog
@@ -12,7 +12,12 @@ from oneshot_server.domain.core import Core
 from oneshot_server.domain.events import Accepted, Cancelled, Done, Failed, JobEvent, JobId
 from oneshot_server.domain.midi import Midi
 from oneshot_server.domain.pads import PAD_KEYS
-from oneshot_server.errors import AlreadyRunningError, BadArgumentsError, OneshotError
+from oneshot_server.errors import (
+    AlreadyRunningError,
+    BadArgumentsError,
+    NotFoundError,
+    OneshotError,
+)
 from oneshot_server.transports.deeds import CHANGES, JOBS, MARKS
 from oneshot_server.transports.osc.clients import Address, Clients
 from oneshot_server.transports.osc.decode import Message, datagram_to_messages
@@ -54,11 +59,12 @@ class OscServer(asyncio.DatagramProtocol):
             "/oneshot/hello": self._hello,
             "/oneshot/ping": self._ping,
             "/oneshot/cancel": self._cancel,
+            "/oneshot/job": self._job,
             "/oneshot/status": self._status,
             "/oneshot/list": self._list,
             "/oneshot/pad/get": self._pad_get,
             "/oneshot/kit/list": self._kit_list,
-            **dict.fromkeys(JOBS, self._job),
+            **dict.fromkeys(JOBS, self._accept),
             **dict.fromkeys(CHANGES, self._change),
             **dict.fromkeys(MARKS, self._mark),
             **self._midi.handlers,
@@ -177,13 +183,14 @@ class OscServer(asyncio.DatagramProtocol):
         self._items("kits", parsed, source)
 
     def _items(self, what: str, parsed: Parsed, source: Address) -> None:
-        for item in self._core.list_items(what):
+        items = self._core.list_items(what)
+        for item in items:
             self._answer(
                 source, "/oneshot/item", _id(parsed), what, short(item.name), short(item.detail)
             )
-        self._answer(source, "/oneshot/ok", _id(parsed))
+        self._answer(source, "/oneshot/ok", _id(parsed), len(items))
 
-    def _job(self, parsed: Parsed, source: Address) -> None:
+    def _accept(self, parsed: Parsed, source: Address) -> None:
         self._begin(parsed, source, lambda: JOBS[parsed.spec.address](self._core, parsed))
 
     def _change(self, parsed: Parsed, source: Address) -> None:
@@ -244,13 +251,24 @@ class OscServer(asyncio.DatagramProtocol):
         job = self._clients.seen(source, parsed.spec.address, _id(parsed))
         if job is None:
             return False
-        target = self._clients.reply_to(source)
+        self._tell_again(job, self._core.history(job), _id(parsed), source)
+        return True
+
+    def _job(self, parsed: Parsed, source: Address) -> None:
+        job = JobId(str(parsed.arguments["job"]))
         history = self._core.history(job)
+        if not history:
+            raise NotFoundError(f'job "{job[:40]}" is not known, or was forgotten')
+        self._tell_again(job, history, _id(parsed), source)
+
+    def _tell_again(
+        self, job: JobId, history: Sequence[JobEvent], request_id: str, source: Address
+    ) -> None:
+        target = self._clients.reply_to(source)
         for event in history:
-            self._send(event_to_datagram(event, _id(parsed)), target)
+            self._send(event_to_datagram(event, request_id), target)
         if not any(isinstance(event, Done | Failed | Cancelled) for event in history):
             self._clients.asks(job, target)
-        return True
 
     def _on_event(self, event: JobEvent) -> None:
         request_id = ""

@@ -140,6 +140,12 @@ REQUESTS: Final[Mapping[str, Request]] = {
             help="stop a job that waits or runs",
         ),
         Request(
+            address="/oneshot/job",
+            arguments=(ID, JOB),
+            answer=GENERATED,
+            help="what became of a job: all its lasting events again, for they may have been lost",
+        ),
+        Request(
             address="/oneshot/status",
             answer="/oneshot/state id state queue_length device model training, "
             "then /oneshot/reserve id have wanted hits misses",
@@ -355,7 +361,12 @@ ANSWERS: Final = (
         types="s s s s",
         help="a MIDI message and what it did; clock ticks are left out",
     ),
-    Answer(address="/oneshot/ok", arguments="id", types="s", help="done, or the list's end"),
+    Answer(
+        address="/oneshot/ok",
+        arguments="id [count]",
+        types="s [i]",
+        help="done, or the list's end and how many items it has",
+    ),
     Answer(
         address="/oneshot/state",
         arguments="id state queue_length device model training",

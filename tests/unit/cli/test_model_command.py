@@ -6,10 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from oneshot_server.cli import app
-from oneshot_server.cli import model as module
 from oneshot_server.domain.events import Cancelled, Done, Failed, JobId, Progress
-from oneshot_server.errors import EngineFailedError, ErrorCode
-from oneshot_server.library.home import Home
+from oneshot_server.errors import ErrorCode
 from oneshot_server.settings import default_toml, load_settings
 from tests.unit.pipeline.tiny_model import write_tiny_model
 
@@ -106,6 +104,10 @@ class FakeDaemon:
     def __exit__(self, *_):
         return None
 
+    def begin(self, address, name):
+        assert address == "/oneshot/model"
+        return name
+
 
 @pytest.fixture
 def running(monkeypatch):
@@ -113,13 +115,13 @@ def running(monkeypatch):
     events = []
     asked = []
 
-    def change(_daemon, name, listener):
+    def follow(name, listener):
         asked.append(name)
         for event in events:
             listener(event)
 
     monkeypatch.setattr("oneshot_server.cli.by_daemon.daemon_of", lambda *_: FakeDaemon())
-    monkeypatch.setattr("oneshot_server.cli.by_daemon.change_model_by_daemon", change)
+    monkeypatch.setattr("oneshot_server.cli.by_daemon.follow", follow)
     return events, asked
 
 
@@ -148,8 +150,3 @@ def test_what_the_daemon_cannot_load_is_not_written_down(home, running, event, w
     assert refused.exit_code == 1
     assert why in refused.stderr
     assert (home / "config.toml").read_text() == default_toml()
-
-
-def test_a_config_that_cannot_be_read_is_told(tmp_path):
-    with pytest.raises(EngineFailedError, match="cannot be read"):
-        module._write_setting(Home(tmp_path).config, "mine")

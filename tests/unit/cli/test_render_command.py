@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from oneshot_server.cli import app, by_daemon, rendering
 from oneshot_server.cli import replay as replaying
-from oneshot_server.cli.by_daemon import Client
+from oneshot_server.client import Oneshot
 from oneshot_server.domain.events import (
     Accepted,
     Done,
@@ -261,9 +261,10 @@ def test_a_broken_config_ends_with_2(home: Home) -> None:
 
 
 class FakeClient:
-    """In place of ``OscClient``; the answers come from the patched functions."""
+    """In place of ``Oneshot``; the sounds come from a patched function."""
 
     opened: tuple[str, int] | None = None
+    there = True
 
     def __init__(self, host: str, port: int) -> None:
         FakeClient.opened = host, port
@@ -274,6 +275,9 @@ class FakeClient:
     def __exit__(self, *_: object) -> None:
         pass
 
+    def answers(self) -> bool:
+        return self.there
+
 
 @pytest.fixture
 def daemon(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[GenerateRequest]]:
@@ -281,15 +285,14 @@ def daemon(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Generat
     requests: list[GenerateRequest] = []
 
     def render_it(
-        _: Client, request: GenerateRequest, listener: Callable[[JobEvent], None]
+        _: Oneshot, request: GenerateRequest, listener: Callable[[JobEvent], None]
     ) -> None:
         requests.append(request)
         path = home.samples / "kick_7.wav"
         path.write_bytes(WAV)
         listener(SamplePublished(job=JOB, index=0, path=str(path), seed=7, seconds=0.25))
 
-    monkeypatch.setattr(by_daemon, "OscClient", FakeClient)
-    monkeypatch.setattr(by_daemon, "answers", lambda _: True)
+    monkeypatch.setattr(by_daemon, "Oneshot", FakeClient)
     monkeypatch.setattr(rendering, "render_by_daemon", render_it)
     home.create()
     with home.lock(("0.0.0.0", 9400)):
@@ -318,7 +321,7 @@ def test_the_daemons_sounds_are_copied_to_out(home: Home, tmp_path: Path) -> Non
 def test_a_daemon_that_does_not_answer_is_not_waited_for(
     daemon: list[GenerateRequest], engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(by_daemon, "answers", lambda _: False)
+    monkeypatch.setattr(FakeClient, "there", False)
     assert render("kick").exit_code == 0
     assert engine.calls
     assert not daemon

@@ -4,9 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from oneshot_server.domain.events import JobId
+from oneshot_server.domain.events import (
+    Accepted,
+    Cancelled,
+    Done,
+    Failed,
+    JobId,
+    SamplePublished,
+)
 from oneshot_server.domain.requests import GenerateRequest
-from oneshot_server.errors import DiskFullError, ForbiddenError
+from oneshot_server.errors import DiskFullError, ErrorCode, ForbiddenError
 from oneshot_server.jobs import journal as module
 from oneshot_server.jobs.journal import Journal, JournalledSound
 from oneshot_server.library.database import open_database
@@ -137,6 +144,33 @@ def test_an_intent_counts_as_published_only_if_its_file_is_there(connection, tmp
     journal.intend(JOB, sound(tmp_path / "not.wav", 0))
     (tmp_path / "there.wav").touch()
     assert [s.index for s in journal.unfinished()[0].sounds] == [1]
+
+
+def test_what_lasts_of_a_job_is_told_as_its_events(connection, tmp_path):
+    journal = Journal(connection)
+    path = str(tmp_path / "kick.wav")
+    for how in ("done", "cancelled", "disk_full", "unreadable"):
+        job = JobId(how)
+        journal.accept(job, KICK)
+        journal.intend(job, sound(tmp_path / "kick.wav"))
+        journal.published(job, 0, path)
+        told = [
+            Accepted(job=job),
+            SamplePublished(job=job, index=0, path=path, seed=7, seconds=0.5),
+        ]
+        assert journal.history(job) == told
+        journal.end(job, how)
+        *first, end = journal.history(job)
+        assert first == told
+        match end:
+            case Failed(code=code, text=text):
+                assert code in {ErrorCode.DISK_FULL, ErrorCode.ENGINE_FAILED}
+                assert how in text
+            case Done(count=count):
+                assert (how, count) == ("done", 1)
+            case _:
+                assert (how, end) == ("cancelled", Cancelled(job=job))
+    assert journal.history(JobId("nobody")) == ()
 
 
 def test_jobs_that_ended_long_ago_are_forgotten_with_their_sounds(

@@ -2,14 +2,14 @@
 
 import asyncio
 
-from oneshot_server.transports.osc.client import OscClient
+from oneshot_server.client.osc_socket import OscSocket
 
 
 class Peer:
     """A client on a socket of its own, for use on the event loop."""
 
     def __init__(self, port: int) -> None:
-        self.client = OscClient("127.0.0.1", port)
+        self.client = OscSocket("127.0.0.1", port)
 
     def send(self, address: str, *arguments: float | str) -> None:
         self.client.send(address, *arguments)

@@ -37,7 +37,7 @@ def test_ports_are_listed_by_either_address():
             peer.send(address, "a", *more)
             item = ("/oneshot/item", "a", "midi_ports", "pads one", "input, open, fake")
             assert await peer.receive() == item
-            assert await peer.receive() == ("/oneshot/ok", "a")
+            assert await peer.receive() == ("/oneshot/ok", "a", 1)
 
     run(body)
 
@@ -58,7 +58,7 @@ def test_the_map_is_told_and_changed():
             peer.send("/oneshot/midi/map", "a", name)
             item = ("/oneshot/item", "a", "midi_map", "note 36-51", f"pad.0 of {used}")
             assert await peer.receive() == item
-            assert await peer.receive() == ("/oneshot/ok", "a")
+            assert await peer.receive() == ("/oneshot/ok", "a", 1)
         peer.send("/oneshot/midi/map", "b", "none")
         assert (await peer.receive())[:3] == ("/oneshot/error", "b", "not_found")
 

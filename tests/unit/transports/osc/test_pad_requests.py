@@ -89,7 +89,7 @@ def test_kits_are_loaded_saved_renamed_and_listed():
         peer.send("/oneshot/kit/list", "b")
         assert await peer.receive() == ("/oneshot/item", "b", "kits", "kits one", "1")
         assert await peer.receive() == ("/oneshot/item", "b", "kits", "kits two", "2")
-        assert await peer.receive() == ("/oneshot/ok", "b")
+        assert await peer.receive() == ("/oneshot/ok", "b", 2)
         peer.send("/oneshot/kit/load", "c", "none")
         assert (await peer.receive())[:3] == ("/oneshot/error", "c", "not_found")
 

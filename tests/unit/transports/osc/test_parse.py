@@ -19,6 +19,14 @@ def test_prompt_and_keys_are_read_in_any_order():
     assert isinstance(parsed.keys["guidance"], float)
 
 
+def test_a_whole_float_is_taken_where_an_int_is_meant_as_pure_data_has_no_ints():
+    parsed = parse(generate("a", "kick", "count", 4.0))
+    assert parsed.keys == {"count": 4}
+    assert isinstance(parsed.keys["count"], int)
+    hit = parse(Message(address="/oneshot/pad/trigger", arguments=("a", 3.0, 1)))
+    assert hit.arguments == {"id": "a", "pad": 3, "velocity": 1.0}
+
+
 @pytest.mark.parametrize(
     "address", ["/oneshot/x", "/oneshot/*", "/oneshot/{ping,hello}", "/", "/ping"]
 )
@@ -46,7 +54,8 @@ def test_addresses_of_later_versions_say_so(address):
         (("a", "kick", "count"), "'count' stands alone"),
         (("a", "kick", "count", 0), "count = 0, expected an int from 1 to 64"),
         (("a", "kick", "count", 1_000_000), "count = 1000000"),
-        (("a", "kick", "count", 2.0), r"count = 2.0, expected an int"),
+        (("a", "kick", "count", 2.5), r"count = 2.5, expected an int"),
+        (("a", "kick", "count", math.inf), "count = inf, expected an int"),
         (("a", "kick", "count", True), "count = True"),
         (("a", "kick", "count", None), "count = None"),
         (("a", "kick", "steps", -1), "steps = -1"),
@@ -73,7 +82,7 @@ def test_too_many_arguments_are_refused_where_no_keys_may_follow():
         parse(Message(address="/oneshot/ping", arguments=("a", "b")))
 
 
-@pytest.mark.parametrize("port", [0, 65_536, -1, "9331", 9331.0])
+@pytest.mark.parametrize("port", [0, 65_536, -1, "9331", 9331.5, 65_536.0])
 def test_a_reply_port_is_a_port(port):
     with pytest.raises(BadArgumentsError, match="reply_port"):
         parse(Message(address="/oneshot/hello", arguments=("a", port)))

@@ -51,7 +51,7 @@ def test_ping_status_and_list_are_answered_to_the_sender():
         peer.send("/oneshot/list", "c", "models")
         assert await peer.receive() == ("/oneshot/item", "c", "models", "models one", "1")
         assert await peer.receive() == ("/oneshot/item", "c", "models", "models two", "2")
-        assert await peer.receive() == ("/oneshot/ok", "c")
+        assert await peer.receive() == ("/oneshot/ok", "c", 2)
 
     run(body)
 
@@ -210,6 +210,64 @@ def test_a_request_that_is_sent_again_is_answered_again_and_not_done_again():
         clock.now = 61.0
         peer.send("/oneshot/generate", "a", "kick")
         assert await peer.receive() == ("/oneshot/accepted", "a", "job-1")
+
+    run(body)
+
+
+def test_who_goes_on_asking_is_answered_however_long_a_job_takes():
+    async def body(core, _server, peer, clock):
+        for minute in range(3):
+            clock.now = 59.0 * minute
+            peer.send("/oneshot/generate", "a", "kick")
+            assert await peer.receive() == ("/oneshot/accepted", "a", "job-0")
+        assert len(core.submitted) == 1
+
+    run(body)
+
+
+def test_what_became_of_a_job_is_told_to_anybody_who_asks():
+    async def body(core, server, peer, _clock):
+        peer.send("/oneshot/generate", "a", "kick")
+        await peer.receive()
+        core.emit(SamplePublished(job=JobId("job-0"), index=0, path="/k.wav", seed=9, seconds=0.5))
+        other = Peer(server.port)
+        other.send("/oneshot/job", "j", "job-0")
+        assert await other.receive() == ("/oneshot/accepted", "j", "job-0")
+        assert await other.receive() == ("/oneshot/sample", "job-0", 0, "/k.wav", 9, 0.5)
+        core.emit(Done(job=JobId("job-0"), count=1, milliseconds=1))
+        assert await other.receive() == ("/oneshot/done", "job-0", 1, 1)
+        other.send("/oneshot/job", "k", "job-1")
+        assert (await other.receive())[:3] == ("/oneshot/error", "k", "not_found")
+        other.client.close()
+
+    run(body)
+
+
+def test_a_client_that_moves_to_another_reply_port_leaves_the_old_one():
+    async def body(core, server, peer, _clock):
+        old, new = Peer(server.port), Peer(server.port)
+        for device in (old, new):
+            peer.send("/oneshot/hello", "h", device.client.port)
+            assert (await device.receive())[0] == "/oneshot/welcome"
+        core.submit(core_request())
+        assert (await new.receive())[0] == "/oneshot/accepted"
+        assert await old.silent()
+        old.client.close()
+        new.client.close()
+
+    run(body)
+
+
+def test_a_reply_port_that_another_client_named_too_is_told_on():
+    async def body(core, server, peer, _clock):
+        shared, other, own = Peer(server.port), Peer(server.port), Peer(server.port)
+        for client, device in ((other, shared), (peer, shared), (peer, own)):
+            client.send("/oneshot/hello", "h", device.client.port)
+            assert (await device.receive())[0] == "/oneshot/welcome"
+        core.submit(core_request())
+        assert (await shared.receive())[0] == (await own.receive())[0] == "/oneshot/accepted"
+        for device in (shared, other, own):
+            device.client.close()
 
     run(body)
 

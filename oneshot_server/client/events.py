@@ -1,6 +1,5 @@
 """OSC messages from the daemon back to the events that they tell of."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 
 from oneshot_server.domain.events import (
@@ -10,14 +9,17 @@ from oneshot_server.domain.events import (
     Failed,
     JobEvent,
     JobId,
+    LoraReady,
     Notice,
     NoticeCode,
     Progress,
     SamplePublished,
+    TrainingProgress,
 )
 from oneshot_server.errors import ErrorCode
 
-Message = tuple[str, Sequence[object]]
+Message = tuple[str, tuple[float | str, ...]]
+"""Address and arguments."""
 
 
 def message_to_event(message: Message, request: str, job: JobId) -> JobEvent | None:
@@ -40,8 +42,8 @@ def message_to_event(message: Message, request: str, job: JobId) -> JobEvent | N
     return None
 
 
-def _event(address: str, arguments: Sequence[object], job: JobId) -> JobEvent | None:
-    match address, [*arguments]:
+def _event(address: str, arguments: tuple[float | str, ...], job: JobId) -> JobEvent | None:
+    match address, arguments:
         case "/oneshot/accepted", [_, str(accepted)]:
             return Accepted(job=JobId(accepted))
         case "/oneshot/progress", [_, float(fraction), str(stage)]:
@@ -50,6 +52,10 @@ def _event(address: str, arguments: Sequence[object], job: JobId) -> JobEvent | 
             return Notice(job=job, code=NoticeCode(code), text=text)
         case "/oneshot/sample", [_, int(index), str(path), int(seed), float(seconds)]:
             return SamplePublished(job=job, index=index, path=path, seed=seed, seconds=seconds)
+        case "/oneshot/train/progress", [_, float(fraction), int(step), float(loss)]:
+            return TrainingProgress(job=job, fraction=fraction, step=step, loss=loss)
+        case "/oneshot/lora/ready", [_, str(name), int(version)]:
+            return LoraReady(job=job, name=name, version=version)
         case "/oneshot/done", [_, int(count), int(milliseconds)]:
             return Done(job=job, count=count, milliseconds=milliseconds)
         case "/oneshot/error", [_, str(code), str(text)]:

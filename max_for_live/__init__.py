@@ -1,0 +1,1 @@
+"""The Max for Live devices, built from ``src`` into ``.amxd`` files; no part of the package."""

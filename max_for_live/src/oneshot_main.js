@@ -1,0 +1,4 @@
+inlets = 1;
+outlets = 4;
+
+const Device = OneshotDevice;

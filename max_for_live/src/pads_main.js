@@ -1,0 +1,4 @@
+inlets = 1;
+outlets = 3;
+
+const Device = PadsDevice;
