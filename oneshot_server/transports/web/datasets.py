@@ -197,7 +197,7 @@ class Datasets:
             job=event.job,
             dataset=event.dataset,
             fraction=event.fraction,
-            seconds_left=event.seconds_left,
+            seconds_left=event.seconds_left or 0.0,
             losses=tuple(self._losses),
         )
 
