@@ -9,6 +9,7 @@ import itertools
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -132,7 +133,8 @@ def measure_vary(bench: Bench, originals: Sequence[Original]) -> None:
     last = [bench.distance(s, o.sound) for s, o in zip(chain, originals, strict=True)]
     row(f"strength 0, {GENERATIONS} generations", mean(last), "dB")
     for strength in STRENGTHS:
-        from_audio, from_latents = [], []
+        from_audio: list[float] = []
+        from_latents: list[float] = []
         for parent, o in zip(parents, originals, strict=True):
             exact = replace(parent, latents=o.latents, detail=bench.detail(o, parent))
             for found, start in ((from_audio, parent), (from_latents, exact)):
@@ -214,7 +216,7 @@ def measure_time(bench: Bench, original: Original) -> None:
         Inpaint(keep="attack", parents=(told,)),
     ):
         parents = [parent] * len(reshape.parents)
-        spent = median(lambda r=reshape, p=parents: bench.children(r, p, [1]))
+        spent = median(partial(bench.children, reshape, parents, [1]))
         row(f"{type(reshape).__name__.lower()}, its parents read before", spent, "ms")
 
 
