@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from selenium.webdriver.remote.webdriver import WebDriver
+from selenium.webdriver.chromium.webdriver import ChromiumDriver
 
 from benchmarks.library import write_sounds
 from benchmarks.live import free_port
@@ -97,7 +97,7 @@ def until(ready: Callable[[], object], seconds: float = 30.0) -> None:
         time.sleep(0.01)
 
 
-def measure(driver: WebDriver, address: str, samples: Path, keys: int) -> None:
+def measure(driver: ChromiumDriver, address: str, samples: Path, keys: int) -> None:
     driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": FIRST_ROW})
     paints, rows = [], []
     for _ in range(5):
@@ -154,7 +154,7 @@ def measure(driver: WebDriver, address: str, samples: Path, keys: int) -> None:
     line("a picture, made and sent", pictures)
 
 
-def press(driver: WebDriver) -> None:
+def press(driver: ChromiumDriver) -> None:
     for kind in ("rawKeyDown", "keyUp"):
         key = {"type": kind, "key": "ArrowRight", "code": "ArrowRight", "windowsVirtualKeyCode": 39}
         driver.execute_cdp_cmd("Input.dispatchKeyEvent", key)
