@@ -26,10 +26,10 @@ from oneshot_server.pipeline.model import load_model
 from oneshot_server.pipeline.model_folder import STARTER
 
 HEARD = ("kick", "snare", "closed hat", "clap", "tom", "perc")
-UNHEARD = ("rim", "shaker", "conga", "open hat")
+UNHEARD = ("rim", "shaker")
 STARS = 40
-USUAL = 32
-JUDGED = 24
+USUAL = 16
+JUDGED = 16
 
 
 class Studio:
