@@ -62,10 +62,8 @@ export function startPrompt() {
       show();
     });
   }
-  on("training", ({ job, fraction, dataset }) => {
-    jobs.set(job, { fraction, label: `training ${dataset}` });
-    show();
-  });
+  // A training goes on for minutes, and has a view of its own.
+  on("training", ({ job }) => jobs.delete(job) && show());
 }
 
 async function generate() {
