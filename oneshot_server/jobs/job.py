@@ -24,6 +24,7 @@ class Job:
         id: told to clients.
         request: what to make.
         started: when it was taken, by the monotonic clock, seconds.
+        pad: that was hit for it; ``None`` if none was.
         engine_deaths: engines that died while they had it.
         cancelled: somebody wants it stopped.
         ended: its terminal event is out; a running one waits for the engine to let go of it.
@@ -34,6 +35,7 @@ class Job:
     id: JobId
     request: GenerateRequest
     started: float
+    pad: int | None = None
     engine_deaths: int = 0
     cancelled: bool = False
     ended: bool = False
@@ -48,9 +50,14 @@ class Job:
 
     @property
     def joins(self) -> bool:
-        """Whether it may be rendered together with others, and is not worth a place of its own."""
+        """Whether it may be rendered together with others.
+
+        Only a hit: whoever asks for a seed gets the same sound again, to the bit, and not the one
+        that it is in whatever company.
+        """
         single = self.request.count == 1 and self.request.replay is None
-        return single and not self.engine_deaths and not self.published
+        hit = self.pad is not None and single
+        return hit and not self.engine_deaths and not self.published
 
     def done(self) -> TerminalEvent:
         """Its end when the engine has made everything."""

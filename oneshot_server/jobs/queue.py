@@ -54,7 +54,7 @@ class JobQueue:
         publisher: writes the files.
         bus: is told.
         limit: jobs that may wait or run; more are refused.
-        ahead: jobs of one sound that the renderer may have at once; it has one of any other kind.
+        ahead: hits that the renderer may have at once; it has one of any other jobs.
         spare: is told of what is rendered while nobody waits, and of the engine's comings and
             goings.
     """
@@ -117,7 +117,9 @@ class JobQueue:
             raise EngineFailedError(self._renderer.failure)
         if len(self) >= self._limit:
             raise BusyError(f"{len(self)} jobs are waiting, jobs.queue_limit = {self._limit}")
-        job = Job(id=JobId(secrets.token_hex(4)), request=request, started=time.monotonic())
+        job = Job(
+            id=JobId(secrets.token_hex(4)), request=request, started=time.monotonic(), pad=pad
+        )
         self._journal.accept(job.id, request)
         (self._waiting if self._drained is None else self._held).append(job)
         self._bus.emit(Accepted(job=job.id, pad=pad))

@@ -28,7 +28,7 @@ class Renderer(Protocol):
     def render(self, job: JobId, request: GenerateRequest, skip: Collection[int]) -> None:
         """Begin a job; sounds in ``skip`` exist already.
 
-        While ``state`` is ready, or, for jobs of one sound, while such jobs are all that it has:
+        While ``state`` is ready, or, for hits, while hits are all that it has:
         it renders together what it can.
         """
         ...

@@ -107,9 +107,9 @@ def begun(rig: Rig) -> list[JobId]:
     return [job for job, _ in rig.renderer.begun]
 
 
-def test_jobs_of_one_sound_are_handed_over_together_as_far_as_allowed(tmp_path):
+def test_hits_are_handed_over_together_as_far_as_allowed(tmp_path):
     rig = make_rig(tmp_path, limit=9, ahead=3)
-    jobs = [rig.queue.submit(kick()) for _ in range(5)]
+    jobs = [rig.queue.submit(kick(), pad=0) for _ in range(5)]
     assert begun(rig) == jobs[:3]
     rig.queue.engine_done(jobs[1])
     assert begun(rig) == jobs[:4]
@@ -120,7 +120,7 @@ def test_jobs_of_one_sound_are_handed_over_together_as_far_as_allowed(tmp_path):
 
 def test_a_job_of_several_sounds_has_the_renderer_for_itself(tmp_path):
     rig = make_rig(tmp_path, limit=9, ahead=3)
-    one, several, another = (rig.queue.submit(kick(count)) for count in (1, 2, 1))
+    one, several, another = (rig.queue.submit(kick(count), pad=0) for count in (1, 2, 1))
     assert begun(rig) == [one]
     rig.done(one)
     assert begun(rig) == [one, several]
@@ -130,7 +130,7 @@ def test_a_job_of_several_sounds_has_the_renderer_for_itself(tmp_path):
 
 def test_sounds_that_are_rendered_together_are_published_each_for_its_own_job(tmp_path):
     rig = make_rig(tmp_path, limit=9, ahead=3)
-    jobs = [rig.queue.submit(kick()) for _ in range(3)]
+    jobs = [rig.queue.submit(kick(), pad=0) for _ in range(3)]
     for job in reversed(jobs):
         rig.rendered(job, 0)
         rig.done(job)
@@ -141,7 +141,7 @@ def test_sounds_that_are_rendered_together_are_published_each_for_its_own_job(tm
 
 def test_after_a_death_each_of_the_jobs_is_tried_alone_and_only_the_guilty_one_fails(tmp_path):
     rig = make_rig(tmp_path, limit=9, ahead=3)
-    jobs = [rig.queue.submit(kick()) for _ in range(3)]
+    jobs = [rig.queue.submit(kick(), pad=0) for _ in range(3)]
     for guilty in (None, jobs[0]):
         rig.renderer.begun.clear()
         rig.renderer.state = EngineState.LOADING
@@ -157,12 +157,22 @@ def test_after_a_death_each_of_the_jobs_is_tried_alone_and_only_the_guilty_one_f
 
 def test_cancelling_one_of_those_that_are_rendered_together_leaves_the_others(tmp_path):
     rig = make_rig(tmp_path, limit=9, ahead=3)
-    jobs = [rig.queue.submit(kick()) for _ in range(2)]
+    jobs = [rig.queue.submit(kick(), pad=0) for _ in range(2)]
     rig.queue.cancel(jobs[0])
     assert rig.renderer.cancelled == [jobs[0]]
     rig.queue.engine_cancelled(jobs[0])
     rig.done(jobs[1])
     assert [type(rig.ends(job)[0]) for job in jobs] == [Cancelled, Done]
+
+
+def test_what_somebody_has_asked_for_by_its_seed_is_rendered_in_no_company(tmp_path):
+    rig = make_rig(tmp_path, limit=9, ahead=3)
+    hit, asked, other = (rig.queue.submit(kick(), pad=pad) for pad in (0, None, 1))
+    assert begun(rig) == [hit]
+    rig.done(hit)
+    assert begun(rig) == [hit, asked]
+    rig.done(asked)
+    assert begun(rig) == [hit, asked, other]
 
 
 def test_jobs_wait_for_an_engine_that_loads(rig):
