@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--precision", default="fp32", help="of the daemon's engine")
     parser.add_argument("--only", choices=["osc", "stages"])
     arguments = parser.parse_args()
+    arguments.work.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix="oneshot-full-size-", dir=arguments.work))
     try:
         folder, file = write_both(work)

@@ -266,7 +266,7 @@ async def running_daemon(
             )
             watch.start()
             stack.callback(watch.stop)
-        web = await start_web(core, midi, settings, home, loras)
+        web = await start_web(core, midi, settings, home, loras, samples)
         if not isinstance(web, str):
             until_told.push_async_callback(web.stop)
         log.info("daemon started", version=__version__, port=osc.port, samples=str(samples.folder))

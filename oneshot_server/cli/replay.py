@@ -43,7 +43,7 @@ def replay(
     settings = override(load_settings(home.config), "engine.model", name, origin="--model")
     samples = home.samples_folder(settings.samples.folder)
     paths = render_here(
-        recipe_to_request(recipe, parent_files(file, recipe, [samples, home.datasets])),
+        recipe_to_request(recipe, parent_files(file, recipe, [samples, home.datasets, home.trash])),
         home,
         settings,
         out=out,

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Final, cast
 
 from oneshot_server.domain import parameters
-from oneshot_server.domain.reshape import Inpaint, Morph, Part, Reshape, Vary
+from oneshot_server.domain.parameters import Part
+from oneshot_server.domain.reshape import Inpaint, Morph, Reshape, Vary
 from oneshot_server.errors import BadArgumentsError
 from oneshot_server.library.parent_files import check_parent_file
 

@@ -11,6 +11,9 @@ Sampler = Literal["dpmpp-2m", "unipc", "euler", "ddim", "lcm"]
 churn), DDIM (Song et al., 2021), LCM (Luo et al., 2023)."""
 
 SAMPLERS: Final[tuple[str, ...]] = get_args(Sampler)
+Part = Literal["attack", "tail"]
+"""Of a sound; attack is its beginning."""
+
 TYPE_WORDS: Final = {int: "an int", float: "a float", str: "a string"}
 
 
@@ -190,7 +193,7 @@ KEEP: Final = Parameter(
     high=10,
     default="attack",
     help="the part that stays: attack, with a new tail; or tail, with a new attack",
-    choices=("attack", "tail"),
+    choices=get_args(Part),
 )
 SPLIT: Final = Parameter(
     name="split",

@@ -1,14 +1,12 @@
 """What is done to sounds that are there: vary one, morph between two, keep a part of one."""
 
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
 from oneshot_server.domain import parameters
+from oneshot_server.domain.parameters import Part
 from oneshot_server.errors import BadArgumentsError
-
-Part = Literal["attack", "tail"]
-PARTS: Final = ("attack", "tail")
 
 
 class Parent(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -20,7 +20,9 @@ from oneshot_server.engine.messages import (
     Render,
     RenderCancelled,
     RenderDone,
+    Rendered,
     RenderFailed,
+    RenderNotice,
     RenderProgress,
     RenderSpare,
     encode,
@@ -34,6 +36,8 @@ if TYPE_CHECKING:  # it needs torch, which is slow to load and not needed to beg
 PROGRESS_SECONDS: Final = 0.1
 NICENESS: Final = 2
 SPIN_COUNT: Final = 3000
+
+Report = Rendered | RenderNotice | RenderProgress
 
 
 class Connection:
@@ -56,6 +60,7 @@ class Connection:
         self._arrived = threading.Condition()
         self._cancelled: set[str] = set()
         self._progress_due: dict[str, float] = {}
+        self._alone: set[str] = set()
         threading.Thread(target=self._read, name="daemon reader", daemon=True).start()
 
     def next_job(self) -> Work:
@@ -92,6 +97,7 @@ class Connection:
             waiting = [job for job in self._jobs if job.job in self._cancelled]
             for job in waiting:
                 self._jobs.remove(job)
+                self._alone.discard(job.job)
         begun = [name for name in going if name in self._cancelled]
         for name in begun:
             going.remove(name)
@@ -99,13 +105,23 @@ class Connection:
             self._cancelled.discard(name)
             self.send(RenderCancelled(job=name))
 
+    def put_back(self, jobs: Sequence[Render]) -> None:
+        """Take these next, each alone: so it shows whose fault it was that they failed together."""
+        with self._arrived:
+            self._jobs.extendleft(reversed(jobs))
+            self._alone.update(job.job for job in jobs)
+
     def _next_group(self) -> Group:
         first, *others = self._jobs
-        fitting = [job for job in others if goes_with(job, first)]
+        fitting = [job for job in others if self._may_go_with(job, first)]
         group = Group(jobs=(first, *fitting[: self._together - 1]))
         for job in group.jobs:
             self._jobs.remove(job)
+        self._alone.discard(first.job)
         return group
+
+    def _may_go_with(self, job: Render, first: Render) -> bool:
+        return not self._alone & {job.job, first.job} and goes_with(job, first)
 
     def _read(self) -> None:
         while (message := read_to_engine(self._incoming)) is not None:
@@ -160,6 +176,7 @@ def serve(options: argparse.Namespace, connection: Connection) -> None:
 def render(work: Work, loaded: "Loaded", connection: Connection) -> None:
     """Render; whatever happens, exactly one last answer is sent for each job."""
     going = list(jobs_of(work))
+    made: set[str] = set()
 
     def give_way() -> bool:
         connection.end_cancelled(going)
@@ -173,7 +190,7 @@ def render(work: Work, loaded: "Loaded", connection: Connection) -> None:
 
     failure: tuple[ErrorCode, str] | None = None
     try:
-        loaded.run(work, connection.send, give_way)
+        loaded.run(work, _sender(going, made, connection), give_way)
     except RenderCancelledError:
         return
     except OneshotError as error:
@@ -182,20 +199,30 @@ def render(work: Work, loaded: "Loaded", connection: Connection) -> None:
         logging.getLogger(__name__).exception("job %s", ", ".join(going))
         failure = ErrorCode.ENGINE_FAILED, f"{type(error).__name__}: {error}"
     if failure is not None and isinstance(work, Group) and len(work.jobs) > 1:
-        _render_each_alone([job for job in work.jobs if job.job in going], loaded, connection)
-        return
+        connection.put_back([job for job in work.jobs if job.job in set(going) - made])
+        going, failure = [name for name in going if name in made], None
     for name in going:
-        connection.send(
-            RenderDone(job=name)
-            if failure is None
-            else RenderFailed(job=name, code=failure[0], text=failure[1])
-        )
+        connection.send(_last_answer(name, failure))
 
 
-def _render_each_alone(jobs: Iterable[Render], loaded: "Loaded", connection: Connection) -> None:
-    """It shows whose fault it was that all of them failed."""
-    for job in jobs:
-        render(Group(jobs=(job,)), loaded, connection)
+def _sender(
+    going: Collection[str], made: set[str], connection: Connection
+) -> Callable[[Report], None]:
+    """Sends what is told of jobs that are going on, and notes which have their sound."""
+
+    def send(message: Report) -> None:
+        if message.job in going:
+            connection.send(message)
+            if isinstance(message, Rendered):
+                made.add(message.job)
+
+    return send
+
+
+def _last_answer(job: str, failure: tuple[ErrorCode, str] | None) -> Message:
+    if failure is None:
+        return RenderDone(job=job)
+    return RenderFailed(job=job, code=failure[0], text=failure[1])
 
 
 def main() -> None:

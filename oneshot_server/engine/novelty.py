@@ -9,7 +9,6 @@ import logging
 import sqlite3
 from collections import deque
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from oneshot_server.library.projection import EMBEDDING
+from oneshot_server.library.sound_index import index_reader
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +58,7 @@ class Novelty:
             if (status.st_dev, status.st_ino) != self._identity:
                 self._identity, self._last = (status.st_dev, status.st_ino), 0
                 self._library.clear()
-            with closing(sqlite3.connect(self._index, timeout=1.0)) as connection:
-                connection.execute("PRAGMA query_only = ON")
+            with index_reader(self._index) as connection:
                 rows = connection.execute(
                     "SELECT number, embedding FROM embeddings WHERE number > ? ORDER BY number",
                     (self._last,),

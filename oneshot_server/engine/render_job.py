@@ -25,7 +25,6 @@ from oneshot_server.engine.batches import (
 )
 from oneshot_server.engine.job_loras import AppliedLoras, JobLoras, LoraVersions
 from oneshot_server.engine.messages import (
-    Message,
     Rendered,
     RenderNotice,
     RenderProgress,
@@ -47,7 +46,7 @@ from oneshot_server.pipeline.render import Sounds, prompt_to_words, render_draws
 MOST_TRIES: Final = 4
 TASTE_CANDIDATES: Final = 2
 
-Send = Callable[[Message], None]
+Send = Callable[[Rendered | RenderNotice | RenderProgress], None]
 
 
 class _Retries:
@@ -185,8 +184,10 @@ class JobRenderer:
                 defect = find_defect(take.waveform, self._model.card.profile.sample_rate)
                 good = takes.add(take, good=defect is None)
                 if good:
-                    chosen = self._choose(good)
-                    self._deliver(chosen, applied, sampling, subtype_of(job), beginning, send)
+                    chosen, finished = self._choose(good)
+                    self._deliver(
+                        chosen, finished, applied, sampling, subtype_of(job), beginning, send
+                    )
                 elif good is not None:
                     broken.append((take.slot, str(defect)))
             ready += len(batch) - len(broken)
@@ -234,30 +235,31 @@ class JobRenderer:
         by_taste = TASTE_CANDIDATES if request.taste and self._taste.knows else 1
         return max(request.candidates, by_taste)
 
-    def _choose(self, takes: Sequence[Take]) -> Take:
-        request = takes[0].slot.request
-        if len(takes) == 1 and request.candidates == 1:
-            return takes[0]
-        rate = self._model.card.profile.sample_rate
+    def _choose(self, takes: Sequence[Take]) -> tuple[Take, torch.Tensor]:
+        """One of the candidates, and its finished waveform, (samples,)."""
+        request, rate = takes[0].slot.request, self._model.card.profile.sample_rate
         finished = [finish(take.waveform, rate, take.slot.finish) for take in takes]
+        if len(takes) == 1 and request.candidates == 1:
+            return takes[0], finished[0]
         heard = [describe(waveform.numpy(), rate).features for waveform in finished]
         embeddings = [features_to_embedding(one) for one in heard]
         judge = self._novelty.furthest if request.candidates > 1 else self._taste.best
-        return takes[judge(embeddings)]
+        chosen = judge(embeddings)
+        return takes[chosen], finished[chosen]
 
     def _deliver(
         self,
         take: Take,
+        finished: torch.Tensor,
         applied: AppliedLoras,
         sampling: Sampling,
         subtype: str,
         beginning: Beginning | None,
         send: Send,
     ) -> None:
-        """Finish and send one sound."""
+        """Send one finished sound."""
         slot, profile = take.slot, self._model.card.profile
         assert slot.index is not None
-        finished = finish(take.waveform, profile.sample_rate, slot.finish)
         nearest = applied.nearest(take.waveform, profile)
         request = slot.request
         recipe = Recipe(

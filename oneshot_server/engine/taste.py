@@ -9,7 +9,6 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from oneshot_server.library.projection import EMBEDDING
+from oneshot_server.library.sound_index import index_reader
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +69,7 @@ class Taste:
 
     def _learn(self, index: Path) -> None:
         try:
-            with closing(sqlite3.connect(f"file:{index}?mode=ro", uri=True, timeout=1.0)) as reader:
+            with index_reader(index) as reader:
                 rows = reader.execute(QUERY, (LIKED, MOST_SOUNDS)).fetchall()
         except sqlite3.Error as error:
             log.info("the library cannot be asked: %s", error)
@@ -77,7 +77,7 @@ class Taste:
         known = [(blob, liked) for blob, liked in rows if len(blob) == 2 * EMBEDDING]
         liked = sum(yes for _, yes in known)
         if liked < LEAST_STARS or len(known) - liked < LEAST_STARS:
-            self._weights = None
+            self._weights, self._learned_from = None, ()
             return
         seen = tuple(blob + bytes([yes]) for blob, yes in known)
         if seen != self._learned_from:

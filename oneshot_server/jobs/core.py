@@ -314,11 +314,8 @@ class OneshotCore:
         A sound that was published a moment ago is in the journal before the library knows it.
         """
         sounds = self.library.sounds
-        paths = [
-            sound.path
-            for sound in self._journal.recent(RECENT_SOUNDS)
-            if _is_unknown(sound.path, sounds)
-        ]
+        recent = dict.fromkeys(sound.path for sound in self._journal.recent(RECENT_SOUNDS))
+        paths = [path for path in recent if _is_unknown(path, sounds)]
         for sound in sounds.search(Query(limit=RECENT_SOUNDS)).sounds:
             with suppress(NotFoundError):  # gone since
                 paths.append(str(sounds.file(sound.number)))
@@ -345,7 +342,7 @@ class OneshotCore:
         events = self._history.get(job, ())
         if events and isinstance(events[0], Accepted):
             return tuple(events)
-        return self._journal.history(job)
+        return self._journal.history(job) or tuple(events)
 
     def subscribe(self, listener: Callable[[JobEvent], None]) -> Callable[[], None]:
         """Listen; see ``domain.core.Core``."""

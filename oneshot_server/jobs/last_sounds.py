@@ -1,6 +1,7 @@
 """The last sound of each pad, for hits that come faster than sounds can be rendered."""
 
-from pathlib import Path
+import os
+from collections.abc import Callable
 
 from oneshot_server.domain.events import (
     Accepted,
@@ -11,35 +12,35 @@ from oneshot_server.domain.events import (
     JobId,
     SamplePublished,
 )
-from oneshot_server.domain.pads import Pad
-from oneshot_server.jobs.pad_bank import PadBank
 
 
 class LastSounds:
     """Listens to what is published for pads.
 
     Args:
-        bank: knows what the pads play.
+        key: of what a pad plays now, as that depends on LoRAs and model, too; empty for nothing.
     """
 
-    def __init__(self, bank: PadBank) -> None:
-        self._bank = bank
-        self._open: dict[JobId, tuple[int, Pad]] = {}
-        self._last: dict[int, tuple[Pad, SamplePublished]] = {}
+    def __init__(self, key: Callable[[int], str]) -> None:
+        self._key = key
+        self._open: dict[JobId, tuple[int, str]] = {}
+        self._last: dict[int, tuple[str, SamplePublished]] = {}
 
     def take(self, event: JobEvent) -> None:
         """Something has happened to a job."""
         match event:
             case Accepted(job=job, pad=int(number)):
-                self._open[job] = number, self._bank.pad(number)
+                self._open[job] = number, self._key(number)
             case SamplePublished(job=job) if job in self._open:
-                number, pad = self._open[job]
-                self._last[number] = pad, event
+                number, key = self._open[job]
+                self._last[number] = key, event
             case Done(job=job) | Failed(job=job) | Cancelled(job=job):
                 self._open.pop(job, None)
 
     def of(self, number: int) -> SamplePublished | None:
-        """The pad's last sound, if it is still there and the pad has not changed."""
-        pad, sound = self._last.get(number, (None, None))
-        same = sound is not None and pad == self._bank.pad(number)
-        return sound if sound is not None and same and Path(sound.path).exists() else None
+        """The pad's last sound, if it is still there and what the pad plays has not changed."""
+        key, sound = self._last.get(number, ("", None))
+        if sound is None or not key or key != self._key(number):
+            return None
+        # Path.exists raises where a folder may not be looked into.
+        return sound if os.path.exists(sound.path) else None  # noqa: PTH110

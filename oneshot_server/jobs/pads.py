@@ -77,7 +77,7 @@ class Pads:
         self._bus = bus
         self._resolve = resolve
         self._most_waiting = most_waiting
-        self._last = LastSounds(bank)
+        self._last = LastSounds(reserve.key)
         bus.subscribe(self._last.take)
         self._chores: set[asyncio.Task[object]] = set()
         self._hits = 0
@@ -125,19 +125,20 @@ class Pads:
             self._hits += 1
             return job
         self._misses += 1
-        last = self._last.of(number)
-        if last is not None and (self._reserve.behind or len(self._queue) >= self._most_waiting):
-            return self._repeat(number, last)
+        crowded = self._reserve.behind or len(self._queue) >= self._most_waiting
+        if crowded and (last := self._last.of(number)) is not None:
+            return self._repeat(number, replace(pad.request(seed=last.seed), touch=touch), last)
         request = replace(pad.request(seed=self._reserve.seed_for(number)), touch=touch)
         job = self._queue.submit(self._resolve(request), pad=number)
         text = f"nothing is in reserve for pad {number}, {pad.label}: it is rendered now"
         self._bus.emit(Notice(job=job, code=NoticeCode.RESERVE_MISS, text=text))
         return job
 
-    def _repeat(self, number: int, last: SamplePublished) -> JobId:
-        """Give out the pad's last sound again."""
+    def _repeat(self, number: int, request: GenerateRequest, last: SamplePublished) -> JobId:
+        """Give out the pad's last sound again, as it was."""
         began = time.monotonic()
         job = JobId(secrets.token_hex(4))
+        self._journal.hit(job, request, _journalled(Path(last.path), last.seed, last.seconds))
         self._bus.emit(Accepted(job=job, pad=number))
         text = f"pad {number} is hit faster than sounds are rendered: its last one again"
         self._bus.emit(Notice(job=job, code=NoticeCode.RESERVE_MISS, text=text))

@@ -141,13 +141,20 @@ class Reserve:
         shelf = self._shelves[recipe.key]
         return len(shelf.waiting) * self._per_pad // max(1, shelf.wanted), self._per_pad
 
+    def key(self, number: int) -> str:
+        """Tells apart what a pad has played and plays now; empty if nobody knows."""
+        recipe = self._current.get(number)
+        return recipe.key if recipe is not None else ""
+
     @property
     def behind(self) -> bool:
-        """Whether more than half of it is missing.
+        """Whether more than half of it is missing, and being rendered.
 
         It is rendered in large batches, single sounds are not: whoever makes it wait for those
         makes it fall behind further.
         """
+        if self._batch is None:
+            return False
         levels = [self.level(number) for number in self._current]
         return 2 * sum(have for have, _ in levels) < sum(wanted for _, wanted in levels)
 

@@ -56,13 +56,13 @@ def folder_for(root: Path, name: str) -> Path:
 
 
 async def receive(
-    chunks: AsyncIterator[bytes], folder: Path, name: str, *, most_bytes: int
+    chunks: AsyncIterator[bytes], folder: SamplesFolder, name: str, *, most_bytes: int
 ) -> Path:
     """Take a sound in; nothing of one that is refused or cut short stays.
 
     Args:
         chunks: the file's content.
-        folder: that is there.
+        folder: that is there; whoever else publishes into it must share this one.
         name: wanted; a file of that name is left alone, and this one gets a number.
         most_bytes: that a file may have.
 
@@ -76,7 +76,7 @@ async def receive(
         DiskFullError: no space left.
     """
     check_sound_name(name)
-    part = folder / f"{PART_PREFIX}{secrets.token_hex(8)}{PART_SUFFIX}"
+    part = folder.folder / f"{PART_PREFIX}{secrets.token_hex(8)}{PART_SUFFIX}"
     try:
         with part.open("xb") as file:
             size = 0
@@ -84,13 +84,13 @@ async def receive(
                 size += len(chunk)
                 if size > most_bytes:
                     raise TooLargeError(name, most_bytes)
-                file.write(chunk)
+                await asyncio.to_thread(file.write, chunk)
             file.flush()
             await asyncio.to_thread(os.fsync, file.fileno())
         await asyncio.to_thread(_check_sound, part, name)
-        return SamplesFolder(folder).adopt(part, name)
+        return await asyncio.to_thread(folder.adopt, part, name)
     except OSError as error:
-        raise explained(error, folder) from error
+        raise explained(error, folder.folder) from error
     finally:
         part.unlink(missing_ok=True)
 

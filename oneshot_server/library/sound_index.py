@@ -123,6 +123,18 @@ class _RecipeLine(msgspec.Struct, frozen=True):
         return self.reshape.parents if self.reshape else ()
 
 
+@contextmanager
+def index_reader(path: Path) -> Iterator[sqlite3.Connection]:
+    """An index, to be read by another process than the one that keeps it; none is made.
+
+    Raises:
+        sqlite3.Error: there is none.
+    """
+    address = f"{path.absolute().as_uri()}?mode=ro"
+    with closing(sqlite3.connect(address, uri=True, timeout=1.0)) as connection:
+        yield connection
+
+
 class SoundIndex:
     """The file, with a connection to write and one to read. Threads may share one.
 

@@ -43,6 +43,8 @@ def collect_starred(library: Sounds, folder: Path, trash: Path, *, stars: int) -
     """
     # One copy of each audio, whatever it is called and however often it is there.
     wanted = {sound.content: sound for sound in library.every(Query(stars=stars))}
+    if not wanted:  # or the index is being made anew: the copies stay as they are
+        return 0
     names = {_name(sound): sound for sound in wanted.values()}
     try:
         folder.mkdir(parents=True, exist_ok=True)

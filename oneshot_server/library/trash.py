@@ -23,7 +23,6 @@ from oneshot_server.library.sound_index import IndexLostError
 from oneshot_server.library.sound_library import SoundLibrary
 from oneshot_server.library.wav_metadata import read_mark, recipe_in
 
-PAGE: Final = 500
 DAY_SECONDS: Final = 86_400.0
 
 
@@ -42,18 +41,11 @@ def unwanted(library: SoundLibrary, *, before: float) -> Iterator[Sound]:
         library: is asked.
         before: only what was written before, seconds since 1970.
     """
-    offset = 0
-    while True:
-        query = Query(rendered=True, sort="oldest", limit=PAGE, offset=offset)
-        page = library.search(query).sounds
-        for sound in page:
-            if sound.changed >= before:
-                return
-            if not sound.stars and not sound.tags:
-                yield sound
-        if len(page) < PAGE:
+    for sound in library.every(Query(rendered=True, sort="oldest")):
+        if sound.changed >= before:
             return
-        offset += PAGE
+        if not sound.stars and not sound.tags:
+            yield sound
 
 
 def tidy(library: SoundLibrary, trash: Path, *, days: float) -> list[Moved]:
@@ -98,6 +90,8 @@ def move_to_trash(sound: Sound, library: SoundLibrary, trash: Path) -> Moved | N
         return None
     try:
         return Moved(sound=sound, path=move_aside(file, trash / sound.path))
+    except FileNotFoundError:  # somebody was quicker
+        return None
     except OSError as error:
         raise explained(error, trash) from error
 

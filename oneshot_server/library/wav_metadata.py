@@ -3,7 +3,8 @@
 The recipe is JSON in a chunk ``OSHT``; title, software and comment are in a standard ``LIST``
 chunk. Both follow the audio, so that samplers that expect it right after the format find it there.
 A listener's stars and tags are in that ``LIST``, too, as ``IRTD`` (rating) and ``IKEY`` (keywords),
-behind the others: taken away again, the file is the one that was rendered, to the byte.
+before the others, whose last one another program may have left without its padding. Taken away
+again, the file is the one that was rendered, to the byte.
 """
 
 from collections.abc import Iterable, Iterator
@@ -92,9 +93,10 @@ def mark_wav(wav: bytes, mark: Mark) -> bytes:
     chunks = []
     for chunk in walk(BytesIO(wav)):
         content = wav[chunk.start : chunk.start + chunk.size]
-        if chunk.id == LIST_CHUNK and content.startswith(INFO):
+        readable = chunk.size <= LONGEST_LIST
+        if chunk.id == LIST_CHUNK and readable and content.startswith(INFO):
             kept = (tag for name, tag in _tags_in(content) if name not in {RATING, KEYWORDS})
-            content, own = b"".join((INFO, *kept, own)), b""
+            content, own = b"".join((INFO, own, *kept)), b""
         chunks.append((chunk.id, content))
     if own:
         chunks.append((LIST_CHUNK, INFO + own))

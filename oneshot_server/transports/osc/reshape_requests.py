@@ -3,9 +3,9 @@
 import secrets
 from typing import Final, cast
 
-from oneshot_server.domain.parameters import SEED, SPLIT_SECONDS
+from oneshot_server.domain.parameters import SEED, SPLIT_SECONDS, Part
 from oneshot_server.domain.requests import GenerateRequest, parse_loras
-from oneshot_server.domain.reshape import Inpaint, Morph, Part, Reshape, Vary
+from oneshot_server.domain.reshape import Inpaint, Morph, Reshape, Vary
 from oneshot_server.transports.osc.parse import Parsed, Value
 
 RESHAPES: Final = ("/oneshot/vary", "/oneshot/morph", "/oneshot/inpaint")

@@ -15,7 +15,7 @@ from oneshot_server.domain.events import JobEvent, TrainingProgress
 from oneshot_server.domain.library import MOST_STARS
 from oneshot_server.domain.lora_card import LoraCard
 from oneshot_server.domain.parameters import Parameter
-from oneshot_server.errors import NotFoundError
+from oneshot_server.errors import BusyError, NotFoundError
 from oneshot_server.library import starred
 from oneshot_server.library.dataset_folder import SUFFIXES
 from oneshot_server.library.home import Home
@@ -176,6 +176,8 @@ class Datasets:
 
     async def _train_starred(self, request: Request) -> Response:
         stars = int((await body_values(request, (STARS,)))["stars"])
+        if self._core.library.waiting:
+            raise BusyError("the library is still being read: try again when it is")
         folder, sounds = self._folder / starred.NAME, self._core.library.sounds
         count = await asyncio.to_thread(
             starred.collect_starred, sounds, folder, self._trash, stars=stars

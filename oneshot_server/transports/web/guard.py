@@ -83,7 +83,9 @@ class Guard:
             )
         if not _is_own_page(headers, host, request):
             return problem_response(ForbiddenError("a page elsewhere may not ask this server"))
-        if not self._token or self._shows_token(request):
+        # With a cookie, too: the token goes out of the address bar.
+        told = request.scope["path"] == "/" and "token" in request.query_params
+        if not self._token or (self._shows_token(request) and not told):
             return None
         return self._unknown(request)
 
@@ -129,8 +131,15 @@ class Guard:
         )
 
 
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
+
+
 def _is_own_page(headers: Headers, host: str, request: HTTPConnection) -> bool:
-    if "origin" in headers and urlsplit(headers["origin"]).netloc != host:
+    if "origin" in headers and _netloc(headers["origin"]) != host:
         return False
     if headers.get("sec-fetch-site", "none") in OWN_SITE:
         return True

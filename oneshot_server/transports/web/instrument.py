@@ -100,8 +100,8 @@ class Instrument:
             method="GET",
             path="/api/events",
             help="server-sent events: accepted, progress, notice, sample, training, lora, done, "
-            "failed, cancelled as in OSC; library (ids added, changed, removed); status; pads; "
-            "lost (ask for everything again)",
+            "failed, cancelled as in OSC; library (now: sounds that came or changed; gone: their "
+            "numbers); status; pads; lost (ask for everything again)",
             media="text/event-stream",
             handle=self._stream,
         )

@@ -6,7 +6,6 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
-from pathlib import Path
 from typing import Final
 
 import structlog
@@ -31,6 +30,7 @@ from oneshot_server.errors import (
 from oneshot_server.library.home import Home
 from oneshot_server.library.incoming import TooLargeError
 from oneshot_server.library.lora_store import LoraStore
+from oneshot_server.library.samples_folder import SamplesFolder
 from oneshot_server.settings import WebSettings
 from oneshot_server.transports.web.answers import Problem, json_response, problem_response
 from oneshot_server.transports.web.commands import Commands
@@ -71,7 +71,7 @@ class WebServer:
         midi: MIDI, to be watched and taught.
         home: where datasets are.
         loras: what was trained.
-        samples: folder of the sounds.
+        samples: publishes the sounds.
         settings: where to listen.
         token: that clients must show; empty if none is asked for.
     """
@@ -83,7 +83,7 @@ class WebServer:
         *,
         home: Home,
         loras: LoraStore,
-        samples: Path,
+        samples: SamplesFolder,
         settings: WebSettings,
         token: str,
     ) -> None:

@@ -194,11 +194,12 @@ class Sounds:
         return SoundMap(kinds=tuple(kinds), places=tuple(rows))
 
     async def _sound(self, request: Request) -> Response:
-        return json_response(self._library.sounds.sound(path_number(request, NUMBER)))
+        return json_response(await self._sound_of(request))
 
     async def _recipe(self, request: Request) -> Response:
-        recipe = self._library.sounds.recipe(path_number(request, NUMBER)) or "{}"
-        return Response(recipe, media_type="application/json")
+        number = path_number(request, NUMBER)
+        recipe = await asyncio.to_thread(self._library.sounds.recipe, number)
+        return Response(recipe or "{}", media_type="application/json")
 
     async def _family(self, request: Request) -> Response:
         number = path_number(request, NUMBER)
@@ -211,20 +212,20 @@ class Sounds:
 
     async def _file(self, request: Request) -> Response:
         query_values(request, (VERSION,))
-        path = self._library.sounds.file(path_number(request, NUMBER))
+        path = await asyncio.to_thread(self._library.sounds.file, path_number(request, NUMBER))
         return FileResponse(
             path, filename=path.name, content_disposition_type="inline", headers=FOR_EVER
         )
 
     async def _audio(self, request: Request) -> Response:
         query_values(request, (VERSION,))
-        path = self._library.sounds.file(path_number(request, NUMBER))
+        path = await asyncio.to_thread(self._library.sounds.file, path_number(request, NUMBER))
         wav = await self._made_of(path, _file_to_wav)
         return Response(wav, media_type="audio/wav", headers=FOR_EVER)
 
     async def _picture(self, request: Request) -> Response:
         query_values(request, (VERSION,))
-        path = self._library.sounds.file(path_number(request, NUMBER))
+        path = await asyncio.to_thread(self._library.sounds.file, path_number(request, NUMBER))
         picture = await self._made_of(path, sound_picture)
         return Response(picture, media_type="image/png", headers=FOR_EVER)
 
@@ -237,20 +238,21 @@ class Sounds:
 
     async def _star(self, request: Request) -> Response:
         values = await body_values(request, (STARS,))
-        return json_response(
-            await self._library.mark(self._path(request), stars=int(values["stars"]), tags=None)
-        )
+        path = (await self._sound_of(request)).path
+        return json_response(await self._library.mark(path, stars=int(values["stars"]), tags=None))
 
     async def _tag(self, request: Request) -> Response:
         line = str((await body_values(request, (TAGS,)))["tags"])
         tags = tuple(dict.fromkeys(filter(None, (tag.strip() for tag in line.split(";")))))
-        return json_response(await self._library.mark(self._path(request), stars=None, tags=tags))
+        path = (await self._sound_of(request)).path
+        return json_response(await self._library.mark(path, stars=None, tags=tags))
 
     async def _played(self, request: Request) -> Response:
-        return json_response(await self._library.played(self._path(request)))
+        return json_response(await self._library.played((await self._sound_of(request)).path))
 
-    def _path(self, request: Request) -> str:
-        return self._library.sounds.sound(path_number(request, NUMBER)).path
+    async def _sound_of(self, request: Request) -> Sound:
+        """In a thread: the index may be waited for, and may be on a slow drive."""
+        return await asyncio.to_thread(self._library.sounds.sound, path_number(request, NUMBER))
 
 
 def _file_to_wav(path: Path) -> bytes:

@@ -11,6 +11,7 @@ from oneshot_server.domain.midi import Midi
 from oneshot_server.errors import AlreadyRunningError
 from oneshot_server.library.home import Home
 from oneshot_server.library.lora_store import LoraStore
+from oneshot_server.library.samples_folder import SamplesFolder
 from oneshot_server.settings import Settings
 from oneshot_server.transports.web.token import token_for
 
@@ -23,7 +24,12 @@ SERVER: Final = "oneshot_server.transports.web.server"
 
 
 async def start_web(
-    core: Core, midi: Midi, settings: Settings, home: Home, loras: LoraStore
+    core: Core,
+    midi: Midi,
+    settings: Settings,
+    home: Home,
+    loras: LoraStore,
+    samples: SamplesFolder,
 ) -> "WebServer | str":
     """Serve the page from now on.
 
@@ -47,7 +53,7 @@ async def start_web(
             midi,
             home=home,
             loras=loras,
-            samples=home.samples_folder(settings.samples.folder),
+            samples=samples,
             settings=settings.web,
             token=token,
         )

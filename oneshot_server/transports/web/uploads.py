@@ -1,5 +1,6 @@
 """Files that are dropped on the page: into a dataset, or into the samples folder."""
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final
@@ -12,6 +13,7 @@ from oneshot_server.domain.parameters import Parameter
 from oneshot_server.library.dataset_folder import dataset_names
 from oneshot_server.library.incoming import TooLargeError, check_sound_name, folder_for, receive
 from oneshot_server.library.lora_store import LoraStore
+from oneshot_server.library.samples_folder import SamplesFolder
 from oneshot_server.transports.web.answers import json_response
 from oneshot_server.transports.web.specs import Operation, path_text
 
@@ -31,12 +33,14 @@ class Uploads:
 
     Args:
         datasets: folder of the datasets.
-        samples: folder of the sounds.
+        samples: publishes the sounds.
         loras: knows what a dataset may be called.
         most_bytes: that a file may have.
     """
 
-    def __init__(self, *, datasets: Path, samples: Path, loras: LoraStore, most_bytes: int) -> None:
+    def __init__(
+        self, *, datasets: Path, samples: SamplesFolder, loras: LoraStore, most_bytes: int
+    ) -> None:
         self._datasets = datasets
         self._samples = samples
         self._loras = loras
@@ -70,7 +74,8 @@ class Uploads:
         dataset = path_text(request, DATASET)
         if dataset not in dataset_names(self._datasets):
             self._loras.work(dataset)  # raises if no LoRA can be called so
-        return await self._receive(request, folder_for(self._datasets, dataset), name)
+        folder = await asyncio.to_thread(folder_for, self._datasets, dataset)
+        return await self._receive(request, SamplesFolder(folder), name)
 
     async def _to_samples(self, request: Request) -> Response:
         return await self._receive(request, self._samples, self._checked_name(request))
@@ -84,6 +89,6 @@ class Uploads:
             raise TooLargeError(name, self._most_bytes)
         return name
 
-    async def _receive(self, request: Request, folder: Path, name: str) -> Response:
+    async def _receive(self, request: Request, folder: SamplesFolder, name: str) -> Response:
         path = await receive(request.stream(), folder, name, most_bytes=self._most_bytes)
         return json_response(Uploaded(name=path.name), CREATED)

@@ -2,6 +2,7 @@
 
 import io
 import threading
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 import torch
@@ -54,6 +55,7 @@ class Line(SimpleNamespace):
             urgent_after=urgent_after,
             cancel_after=cancel_after,
             cancelled=cancelled,
+            back=[],
         )
 
     def send(self, message: Message) -> None:
@@ -64,6 +66,9 @@ class Line(SimpleNamespace):
         if self.cancelled in going and self.steps == self.cancel_after:
             going.remove(self.cancelled)
             self.send(RenderCancelled(job=self.cancelled))
+
+    def put_back(self, jobs: Sequence[Render]) -> None:
+        self.back = [Group(jobs=(job,)) for job in jobs]
 
     def waited_for(self) -> Group | None:
         return Group(jobs=(URGENT,)) if self.steps == self.urgent_after else None
@@ -81,7 +86,10 @@ class Line(SimpleNamespace):
 
 
 def run(line: Line, work: Work = SPARE, broken: dict[int, torch.Tensor] | None = None) -> Line:
-    render(work, JobRenderer(model(), max_batch=8, render=FakeRender(broken)), line)
+    renderer = JobRenderer(model(), max_batch=8, render=FakeRender(broken))
+    render(work, renderer, line)
+    while line.back:
+        render(line.back.pop(0), renderer, line)
     return line
 
 
@@ -142,6 +150,8 @@ def test_one_of_a_group_is_cancelled_at_once_and_the_others_go_on():
     line = run(Line(cancel_after=3, cancelled="a"), Group(jobs=jobs))
     assert line.how() == {"a": "RenderCancelled", "b": "RenderDone"}
     assert line.ends() == ["a", "b"]
+    last = line.sent.index(RenderCancelled(job="a"))
+    assert {message.job for message in line.sent[last + 1 :]} == {"b"}
 
 
 def test_one_of_a_group_that_cannot_be_rendered_ends_alone():
@@ -175,6 +185,27 @@ def test_whoever_is_waited_for_is_taken_first():
     assert connection.next_job() == Group(jobs=(URGENT,))
     assert connection.waited_for() is None
     assert connection.next_job() == SPARE
+
+
+def test_of_a_group_that_failed_only_what_is_not_made_is_made_again():
+    jobs = tuple(one(name, "kick", seed) for seed, name in enumerate("abc"))
+    renderer = FakeRender(dict.fromkeys((2, 3, 4, 5), BROKEN["silent"]))
+    line = Line()
+    render(Group(jobs=jobs), JobRenderer(model(), max_batch=8, render=renderer), line)
+    assert line.how() == {"a": "RenderDone", "b": "RenderDone"}
+    assert [job.job for group in line.back for job in group.jobs] == ["c"]
+
+
+def test_what_failed_together_is_taken_next_and_each_alone():
+    jobs = [one(name, "kick") for name in "abcd"]
+    connection, outgoing = connected(*jobs, Cancel(job="b"))
+    with connection._arrived:
+        taken = [connection._jobs.popleft() for _ in range(2)]
+    connection.put_back(taken)
+    connection.end_cancelled([])
+    assert b"b" in outgoing.getvalue()
+    groups = [connection.next_job() for _ in range(2)]
+    assert [[job.job for job in group.jobs] for group in groups] == [["a"], ["c", "d"]]
 
 
 def test_waiting_jobs_are_taken_together_if_they_can_be_rendered_so():

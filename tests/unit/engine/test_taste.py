@@ -59,7 +59,7 @@ def test_only_where_the_seed_is_free_and_nothing_else_chooses(bright):
         Group(jobs=(job(),)), sent.append, bool
     )
     assert render.batches == [[10], [10]]
-    spare(render, taste, novelty=0.3)
+    assert spare(render, taste, novelty=0.3) == 10
     assert render.batches[-1] == [10, 11, 12]
 
 

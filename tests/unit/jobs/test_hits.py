@@ -1,12 +1,27 @@
 """Hits: from the reserve or not, each ends exactly once."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
-from oneshot_server.domain.events import Accepted, Done, Failed, Notice, NoticeCode, SamplePublished
+from oneshot_server.domain.events import (
+    Accepted,
+    Done,
+    EngineState,
+    Failed,
+    Notice,
+    NoticeCode,
+    SamplePublished,
+)
 from oneshot_server.domain.pads import Pad
-from oneshot_server.errors import BadArgumentsError, DiskFullError, NotFoundError, ShutdownError
+from oneshot_server.errors import (
+    BadArgumentsError,
+    DiskFullError,
+    EngineFailedError,
+    NotFoundError,
+    ShutdownError,
+)
 from oneshot_server.library.samples_folder import SamplesFolder
 from oneshot_server.library.touched_wav import touch_wav
 from tests.unit.jobs.pad_rig import KICK, run, sound
@@ -118,9 +133,39 @@ def test_when_more_than_half_of_the_reserve_is_missing_it_is_rendered_and_no_sin
             rig.pads.trigger(0, 1.0)
         assert len(rig.of(rig.pads.trigger(0, 1.0))) == 2  # half of it is still there
         rig.pads.trigger(1, 1.0)
-        assert len(rig.of(rig.pads.trigger(0, 1.0))) == 4
+        await asyncio.sleep(0)
+        again = rig.pads.trigger(0, 1.0)
+        assert len(rig.of(again)) == 4
+        assert rig.journal.history(again) != ()
 
     run(tmp_path, body, pads={0: KICK, 1: Pad(prompt="hat")})
+
+
+def test_while_nothing_is_rendered_for_the_reserve_a_hit_is_a_job(tmp_path):
+    async def body(rig):
+        await rig.fill()
+        rig.renderer.state = EngineState.FAILED
+        for _ in range(4):
+            rig.pads.trigger(0, 1.0)
+        with pytest.raises(EngineFailedError):
+            rig.pads.trigger(0, 1.0)
+
+    run(tmp_path, body, pads={0: KICK})
+
+
+def test_after_a_change_of_lora_no_sound_of_before_is_given_again(tmp_path):
+    loras = {"mine": 1}
+
+    async def body(rig):
+        await rig.fill()
+        for _ in range(4):
+            rig.pads.trigger(0, 1.0)
+        loras["mine"] = 2
+        rig.reserve.changed()
+        assert len(rig.of(rig.pads.trigger(0, 1.0))) == 2
+
+    pads = {0: Pad(prompt="kick", lora="mine:0.5")}
+    run(tmp_path, body, pads=pads, loras=loras, most_waiting=0)
 
 
 def test_the_last_sound_of_a_pad_is_not_given_again_when_it_is_gone_or_the_pad_has_changed(
@@ -132,6 +177,7 @@ def test_the_last_sound_of_a_pad_is_not_given_again_when_it_is_gone_or_the_pad_h
             for _ in range(4):
                 rig.pads.trigger(number, 1.0)
         rig.bank.set(0, replace(KICK, prompt="snare"))
+        rig.reserve.changed()
         assert len(rig.of(rig.pads.trigger(0, 1.0))) == 2
         for path in rig.published():
             path.unlink()

@@ -331,7 +331,10 @@ def test_a_mark_is_where_other_programs_look_for_it() -> None:
         assert sound.title == RECIPE.prompt
 
 
-@given(st.binary(max_size=200))
+@given(st.binary(max_size=200) | st.binary(max_size=200).map(lambda tags: b"INFO" + tags))
+@example(b"INFOINAM\x03\x00\x00\x00abc")
+@example(b"INFOINAM\xff\xff\xff\xff5")
+@example(b"INFO" + bytes(100_001))
 @example(b"INFOIRTD\xff\xff\xff\xff5")
 @example(b"INFOIRTD\x01\x00\x00\x009\x00IKEY\x05\x00\x00\x00a;\n;b")
 def test_whatever_stands_in_a_list_is_a_mark_or_none(content: bytes) -> None:

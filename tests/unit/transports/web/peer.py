@@ -13,6 +13,7 @@ import numpy as np
 
 from oneshot_server.library.home import Home
 from oneshot_server.library.lora_store import LoraStore
+from oneshot_server.library.samples_folder import SamplesFolder
 from oneshot_server.library.wav_encoding import encode_wav
 from oneshot_server.settings import WebSettings
 from oneshot_server.transports.fake_library import FakeLibrary
@@ -75,7 +76,7 @@ def run(
             midi,
             home=Home(home),
             loras=LoraStore(home / "loras"),
-            samples=home / "samples",
+            samples=SamplesFolder(home / "samples"),
             settings=WebSettings(port=0, **settings),
             token=token,
         )

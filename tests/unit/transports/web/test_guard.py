@@ -47,7 +47,14 @@ def test_a_host_that_is_not_this_machine_is_refused(tmp_path, host):
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "null", "http://127.0.0.1:1", "http://127.0.0.1.evil.example"]
+    "origin",
+    [
+        "http://evil.example",
+        "null",
+        "http://127.0.0.1:1",
+        "http://127.0.0.1.evil.example",
+        "http://[",
+    ],
 )
 def test_a_page_elsewhere_triggers_nothing(tmp_path, origin):
     async def body(web):
@@ -121,6 +128,8 @@ def test_the_address_with_the_token_opens_the_page_and_keeps_it_open(tmp_path):
         assert "SameSite=strict" in cookie
         page = await web.ask("GET", "/", Cookie=cookie.partition(";")[0])
         assert page.status == 200
+        again = await web.ask("GET", f"/?token={TOKEN}", Cookie=cookie.partition(";")[0])
+        assert (again.status, again.headers["location"]) == (303, "/")
         bearer = await web.ask("GET", "/api/status", Authorization=f"Bearer {TOKEN}")
         assert bearer.status == 200
 
