@@ -23,6 +23,7 @@ class Job {
     this.sounds = new Map();
     this.expected = null;
     this.cancelled = false;
+    this.request_id = "";
     this.ask_at = Infinity;
   }
 }
@@ -118,6 +119,16 @@ class Jobs {
     this.advance();
   }
 
+  /** Cancel what was asked for by this name and not accepted yet: it would come too late. */
+  forget(name) {
+    for (const job of this.all) {
+      if (job.name !== name || job.state === "accepted") continue;
+      this.line = this.line.filter((other) => other !== job);
+      this.requests.drop(job.request_id);
+      this.end(job, "cancelled", "");
+    }
+  }
+
   /** End what was not sent yet. */
   give_up(code, text) {
     for (const job of this.line.splice(0)) this.end(job, code, text);
@@ -129,7 +140,7 @@ class Jobs {
       const job = this.line.shift();
       job.state = "sent";
       this.open.add(job);
-      this.requests.ask(job.name, job.args, {
+      job.request_id = this.requests.ask(job.name, job.args, {
         answered: (name, rest) => this.accepted(job, name, rest),
         failed: (code, text) => this.refused(job, code, text),
       });

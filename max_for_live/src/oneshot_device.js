@@ -24,7 +24,7 @@ class OneshotDevice {
       sound: (sound) => this.panel.sounds.add(sound),
     };
     this.session = new Session({ osc: out.osc, network: out.network, clock, random, host, port, listener });
-    this.panel = new SoundPanel({ ui, status, audition: out.audition, session: this.session, loader });
+    this.panel = new SoundPanel({ ui, status, audition: out.audition, session: this.session, loader, clock });
     this.training = new TrainingPanel({ ui, status, session: this.session });
     this.pads = new Pads(ui);
     this.loras = new Menu(ui, "lora");

@@ -26,7 +26,7 @@ class Session {
     this.requests = new Requests({ send: send_if_there, owner, clock });
     this.jobs = new Jobs({ requests: this.requests, clock, may_send: () => this.connection.there });
     this.lists = new Lists(this.requests);
-    this.engine = { state: "", queue_length: 0, device: "", model: "", training: "" };
+    this.engine = { state: "", device: "", model: "", training: "" };
     this.training = null;
     this.reserve = "";
     this.poll_at = 0;
@@ -59,6 +59,7 @@ class Session {
       if (now >= this.refresh_at) this.refresh(now);
     } else {
       this.gone_at ??= now;
+      this.jobs.forget("pad/trigger"); // a hit that comes late is worse than none
       if (now - this.gone_at >= NEVER_BACK_MS) this.jobs.give_up("silence", "the daemon went away");
     }
     this.requests.tick();
@@ -121,8 +122,8 @@ class Session {
     this.requests.ask("status", [], {
       answered: (name, rest) => {
         if (name === "state") {
-          const [state, queue_length, device, model, training] = rest;
-          this.engine = { state, queue_length, device, model, training };
+          const [state, , device, model, training] = rest;
+          this.engine = { state, device, model, training };
           if (training === "") this.training = null;
           return false;
         }

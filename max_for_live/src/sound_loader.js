@@ -54,7 +54,9 @@ class SoundLoader {
   /** Read back what Live takes its time to load. */
   tick() {
     if (this.awaited === null) return;
-    const { target, file, was_empty, until } = this.awaited;
+    const { awaited } = this;
+    const { target, file, was_empty, until } = awaited;
+    this.awaited = null; // whatever Live throws now, it is not asked again
     const loaded = same_file(this.live_set.sample_path(target.object), file);
     if (loaded) {
       if (was_empty) target.object.set("playback_mode", ONE_SHOT); // the producer had no mode there to keep
@@ -62,9 +64,8 @@ class SoundLoader {
     } else if (this.clock() >= until) {
       this.status.fail("Live did not take the sound: drag it from Live's browser");
     } else {
-      return;
+      this.awaited = awaited;
     }
-    this.awaited = null;
   }
 
   load_simpler(target, file) {

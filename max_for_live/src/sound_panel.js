@@ -1,6 +1,7 @@
 // The sound that is shown: found, heard, kept, loaded.
 
 const STARS = 5;
+const READ_MS = 1000; // a file that cannot be read is never told
 
 /**
  * `audition(...message)` is the patch's player, `session` the daemon, `loader` puts sounds into the Live set.
@@ -8,7 +9,8 @@ const STARS = 5;
  * `auto_load` and `auto_play` are the toggles: whether a sound is loaded or heard as soon as it is shown.
  */
 class SoundPanel {
-  constructor({ ui, status, audition, session, loader }) {
+  constructor({ ui, status, audition, session, loader, clock }) {
+    this.clock = clock;
     this.ui = ui;
     this.status = status;
     this.audition = audition;
@@ -19,6 +21,8 @@ class SoundPanel {
     this.auto_play = true;
     this.buffer_ready = false;
     this.play_when_ready = false;
+    this.reading_until = 0;
+    this.next_path = null;
   }
 
   /** Show a sound. */
@@ -26,7 +30,7 @@ class SoundPanel {
     this.sounds.show(this.sounds.add(sound));
     this.buffer_ready = false;
     this.play_when_ready = this.auto_play;
-    this.audition("replace", sound.path);
+    this.read(sound.path);
     this.show_kept();
     if (this.auto_load) this.load({ of_itself: true });
     else this.show_target();
@@ -45,8 +49,24 @@ class SoundPanel {
     else this.play_when_ready = true;
   }
 
+  /** Have the player read a file. It says when it is through, not with which: so one after the other. */
+  read(path) {
+    if (this.clock() < this.reading_until) {
+      this.next_path = path;
+      return;
+    }
+    this.next_path = null;
+    this.reading_until = this.clock() + READ_MS;
+    this.audition("replace", path);
+  }
+
   /** The player has read a sound. */
   loaded() {
+    this.reading_until = 0;
+    if (this.next_path !== null) {
+      this.read(this.next_path);
+      return;
+    }
     this.buffer_ready = true;
     if (!this.play_when_ready) return;
     this.play_when_ready = false;
@@ -67,7 +87,7 @@ class SoundPanel {
         return true;
       },
       failed: (_code, text) => {
-        this.status.fail(text.includes("not in this version") ? "This daemon cannot keep sounds yet" : text);
+        this.status.fail(text);
         this.show_kept();
       },
     });
@@ -81,6 +101,7 @@ class SoundPanel {
   }
 
   tick() {
+    if (this.next_path !== null && this.clock() >= this.reading_until) this.read(this.next_path);
     this.with_live(() => this.loader.tick());
   }
 

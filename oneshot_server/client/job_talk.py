@@ -1,7 +1,8 @@
 """What is said about one job, apart from sockets and clocks: asked for, heard of, cancelled.
 
 UDP loses packets. A request whose id the daemon has heard within a minute is answered with all that
-has happened to its job, so asking again is how anything that was lost is had again.
+has happened to its job, so it is sent again until it is accepted. From then on the job is asked
+about by its own id, which a daemon that was started again knows, too.
 """
 
 from collections import deque
@@ -26,12 +27,8 @@ from oneshot_server.errors import JobCancelledError, NoAnswerError, OneshotError
 FIRST_PAUSE_SECONDS: Final = 0.05
 LONGEST_PAUSE_SECONDS: Final = 0.4
 PAUSE_SECONDS: Final = 2.0
-"""Between two events of a job; then it is asked for again."""
+"""Between two events of a job; then it is asked about."""
 MOST_SILENCES: Final = 9
-RENEW_SECONDS: Final = 20.0
-"""A job whose events keep coming is asked for so often, or the daemon would forget its id."""
-REMEMBERED_SECONDS: Final = 45.0
-"""After so long the daemon may have forgotten it, and would begin another job."""
 MOST_ASKED_FOR_MISSING: Final = 10
 
 
@@ -59,7 +56,6 @@ class JobTalk:
         self.error: OneshotError | None = None
         self.cancelled = False
         self._ended = False
-        self._asked: float | None = None
         self._silences = 0
         self._asked_for_missing = 0
         self._known: set[JobEvent] = set()
@@ -83,24 +79,19 @@ class JobTalk:
         growing = min(FIRST_PAUSE_SECONDS * 2.0**self._silences, LONGEST_PAUSE_SECONDS)
         self.due = now + (PAUSE_SECONDS if self.job else growing)
         self._silences += 1
-        if not self._may_ask(now):
-            return "/oneshot/ping", (self._own,)
-        self._asked = now
-        return self._request
+        return ("/oneshot/job", (self._own, self.job)) if self.job else self._request
 
     def take(self, message: Message, now: float) -> None:
         """Take in what came, whoever it is for."""
         if self.over:
-            return
-        if message[0] == "/oneshot/pong" and message[1][:1] == (self._own,):
-            self._heard(now)
             return
         event = message_to_event(message, self._own, self.job)
         if event is None:
             return
         if isinstance(event, Accepted):
             self.job = event.job
-        self._heard(now)
+        self._silences = 0
+        self.due = now + PAUSE_SECONDS
         if isinstance(event, Done) and self._asks_for_missing(event, now):
             return
         if isinstance(event, Accepted | Notice | SamplePublished | LoraReady):
@@ -131,20 +122,11 @@ class JobTalk:
         # Its own id: that a job has ended meanwhile is no end of the job.
         return "/oneshot/cancel", (f"{self._own}-cancel", self.job)
 
-    def _may_ask(self, now: float) -> bool:
-        return self._asked is None or now - self._asked < REMEMBERED_SECONDS
-
-    def _heard(self, now: float) -> None:
-        self._silences = 0
-        self.due = now + PAUSE_SECONDS
-        if self._asked is not None and self._may_ask(now):
-            self.due = min(self.due, max(now, self._asked + RENEW_SECONDS))
-
     def _asks_for_missing(self, done: Done, now: float) -> bool:
-        """Whether a job that is done is asked for once more, as not all of it has come."""
+        """Whether a job that is done is asked about once more, as not all of it has come."""
         made = [e for e in self._known if isinstance(e, SamplePublished | LoraReady)]
         missing = done.count - sum(event.job == done.job for event in made)
-        if missing <= 0 or not self._may_ask(now):
+        if missing <= 0:
             return False
         self._asked_for_missing += 1
         self.due = now

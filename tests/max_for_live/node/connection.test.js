@@ -53,7 +53,7 @@ test("jobs that end while the device hears nothing are asked for when it is back
   await until(() => device.status === "Ready", () => device.status);
   device.type("slow kick");
   device.click("generate");
-  await until(() => device.status === "Rendering", () => device.status);
+  await until(() => device.get("progress", "set") > 0, "progress");
   device.unplug();
   await until(() => daemon.jobs().every(({ ended }) => ended === "done"), "the daemon's end of the job");
   await daemon.end("SIGKILL");

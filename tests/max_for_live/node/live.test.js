@@ -60,6 +60,28 @@ test("with Auto on each sound is loaded as it comes, also when the set was saved
   assert.deepEqual(simpler.loads, [file]);
 });
 
+test("of two sounds that come while one is still read, the last one is heard", async () => {
+  await sound_shown();
+  const plays = () => device.auditions.filter(([verb]) => verb === "play").length;
+  await until(() => plays() === 1, "the first sound");
+  device.slow_reads = [];
+  for (const name of ["kick_8", "kick_9"]) {
+    const another = path.join(folder, `${name}.wav`);
+    fs.writeFileSync(another, "");
+    daemon.give(another);
+    device.click("generate");
+    await until(() => device.get("sound", "text").includes(name) && device.open_jobs === 0, name);
+  }
+  await until(() => device.slow_reads.length === 1, "a read that takes its time");
+  device.slow_reads.shift()();
+  await until(() => device.slow_reads.length === 1, "the next read");
+  assert.equal(plays(), 1, "what was read is not what is shown");
+  assert.match(device.replaced.at(-1), /kick_9/);
+  device.slow_reads.shift()();
+  assert.equal(plays(), 2);
+  device.slow_reads = null;
+});
+
 test("Live may take its time: only what is read back counts as loaded", async () => {
   const simpler = set.simpler("Slow", { slow: true });
   set.place_after(set.track, simpler);
@@ -176,11 +198,11 @@ test("a star is given and taken where the daemon can, and falls back where it ca
   device.control("keep", 0);
   await until(() => device.get("keep", "set") === 0, "no star");
   assert.deepEqual(daemon.asked.filter(([address]) => address === "/oneshot/star").map(([, , ...rest]) => rest), [[file, 5], [file, 0]]);
-  daemon.answers["/oneshot/star"] = (id) => daemon.say("/oneshot/error", id, "bad_arguments", "/oneshot/star is not in this version");
+  daemon.answers["/oneshot/star"] = (id) => daemon.say("/oneshot/error", id, "bad_arguments", "stars = 9, expected 0 to 5");
   device.control("keep", 1);
   await until(() => device.status === "Error", () => device.status);
   assert.equal(device.get("keep", "set"), 0);
-  assert.equal(device.detail, "This daemon cannot keep sounds yet");
+  assert.equal(device.detail, "stars = 9, expected 0 to 5");
 });
 
 test("the bars say how many sounds wait for each pad", async () => {

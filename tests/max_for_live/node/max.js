@@ -237,6 +237,7 @@ class Device {
     if (message[0] !== "replace") return;
     fs.access(message[1], (error) => {
       if (error) this.problems.push(`buffer~ cannot read ${message[1]}`);
+      else if (this.slow_reads) this.slow_reads.push(() => this.max.loaded());
       else this.max.loaded();
     });
   }

@@ -60,3 +60,16 @@ test("a kit is put on the pads, and a bank of them is shown and hit", async () =
   device.control("bank", 0);
   assert.equal(device.get("pad_0", "active"), 1);
 });
+
+test("notes to a daemon that has died a moment ago are not played by the next one", async () => {
+  const before = daemon.jobs().length;
+  await daemon.end("SIGKILL");
+  for (let hit = 0; hit < 4; hit += 1) device.note(0, 100);
+  await until(() => device.status === "No daemon", () => device.status);
+  assert.equal(device.open_jobs, 0);
+  daemon.start();
+  await until(() => device.status === "Ready", () => device.status);
+  device.note(1, 127);
+  await until(() => daemon.jobs().length > before && device.open_jobs === 0, "a hit of now");
+  assert.equal(daemon.jobs().length, before + 1);
+});

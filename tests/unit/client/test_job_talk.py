@@ -1,7 +1,5 @@
 """One job's talk: nothing is lost that UDP loses, nothing is told twice, nobody waits for ever."""
 
-import itertools
-
 import pytest
 
 from oneshot_server.client.events import Message, message_to_event
@@ -25,6 +23,7 @@ from oneshot_server.errors import (
     ErrorCode,
     JobCancelledError,
     NoAnswerError,
+    NotFoundError,
     OneshotError,
 )
 
@@ -140,7 +139,7 @@ def test_a_lost_sound_is_asked_for_again_and_none_told_twice() -> None:
     rig.hear(ACCEPTED, sample(0), sample(1), DONE)
     assert rig.indices == [1, 0]
     assert sum(isinstance(event, Done) for event in rig.events) == 1
-    assert rig.sent[0] == rig.sent[1]
+    assert rig.sent[1:] == [("/oneshot/job", (rig.own, "j1"))]
     assert rig.talk.over
 
 
@@ -159,40 +158,43 @@ def test_an_end_that_was_lost_is_asked_for() -> None:
     rig = Rig()
     rig.hear(ACCEPTED, sample(0), sample(1))
     rig.silence()
-    assert rig.sent[0] == rig.sent[1]
+    assert rig.sent[1:] == [("/oneshot/job", (rig.own, "j1"))]
     rig.hear(ACCEPTED, sample(0), sample(1), DONE)
     assert rig.talk.over
     assert rig.indices == [0, 1]
 
 
-def test_a_long_job_that_is_heard_of_is_asked_for_often_enough_to_be_remembered() -> None:
-    rig = Rig()
-    rig.hear(ACCEPTED)
-    asked = [rig.now]
-    for step in range(600):
-        rig.now += 1.0
-        rig.hear(("/oneshot/progress", ("j1", step / 600, "sampling")))
-        if rig.now >= rig.talk.due:
-            rig.silence()
-            asked.append(rig.now)
-            rig.hear(ACCEPTED)
-    assert set(rig.addresses) == {"/oneshot/generate"}
-    gaps = [later - earlier for earlier, later in itertools.pairwise(asked)]
-    assert 10 < max(gaps) < 45
-    assert len(asked) < 40
-
-
-def test_a_job_that_the_daemon_may_have_forgotten_is_not_asked_for_as_it_would_begin_anew() -> None:
+def test_a_job_that_was_accepted_is_never_asked_for_again_as_it_might_begin_anew() -> None:
     rig = Rig()
     rig.hear(ACCEPTED)
     rig.now += 50.0  # the program was busy with something else
     for _ in range(100):
         rig.silence()
-        rig.hear(("/oneshot/pong", ("ID", "busy", 0)))
-        assert rig.talk.due > rig.now  # a pong asks for no ping
-    assert rig.addresses == ["/oneshot/generate"] + ["/oneshot/ping"] * 100
-    rig.hear(sample(1), DONE)
+        rig.hear(ACCEPTED)
+        assert rig.talk.due > rig.now  # an answer asks for nothing
+    assert rig.addresses == ["/oneshot/generate"] + ["/oneshot/job"] * 100
+    rig.hear(sample(0), sample(1), DONE)
     assert rig.talk.over
+
+
+def test_a_job_whose_events_keep_coming_is_not_asked_about() -> None:
+    rig = Rig()
+    rig.hear(ACCEPTED)
+    for step in range(600):
+        rig.now += 1.0
+        rig.hear(("/oneshot/progress", ("j1", step / 600, "sampling")))
+        assert rig.now < rig.talk.due
+    assert rig.addresses == ["/oneshot/generate"]
+
+
+def test_a_job_that_nobody_knows_any_more_is_an_error() -> None:
+    rig = Rig()
+    rig.hear(ACCEPTED)
+    rig.silence()
+    rig.hear(("/oneshot/error", ("ID", "not_found", "no such job")))
+    assert rig.talk.over
+    with pytest.raises(NotFoundError):
+        rig.talk.raise_if_bad(rig.events[-1])
 
 
 @pytest.mark.parametrize(
