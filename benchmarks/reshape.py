@@ -1,7 +1,7 @@
 """What is made of sounds, in numbers: ``python -m benchmarks.reshape``.
 
 Distances are mean differences of log-mel spectrograms where either is above -60 dB, after both
-were brought to the model's length and level. Two takes of one drum differ by 5 dB and more.
+were brought to the model's length and level.
 """
 
 import argparse

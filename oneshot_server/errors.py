@@ -4,7 +4,6 @@
 
     OneshotError
     ├── BadArgumentsError          a request that cannot be understood       bad_arguments
-    │   ├── NotInThisVersionError  a known request that is not built yet     bad_arguments
     │   └── UnknownAddressError    no such OSC address                       unknown_address
     ├── BusyError                  the queue is full                         busy
     ├── NotFoundError              no such job, model, LoRA or file          not_found
@@ -56,13 +55,6 @@ class BadArgumentsError(OneshotError):
     """A request that cannot be understood; the text says what was expected and what came."""
 
     code = ErrorCode.BAD_ARGUMENTS
-
-
-class NotInThisVersionError(BadArgumentsError):
-    """A request that the protocol has and this version does not."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what}: not in this version")
 
 
 class UnknownAddressError(BadArgumentsError):

@@ -156,10 +156,10 @@ def until(client: OscSocket, widget: str, text: str) -> str:
     raise AssertionError(f"{widget} shows {value}, expected {text}")
 
 
-# It is no package of a registry: whoever has it installed runs this.
+# No package manager has it: whoever has it installed runs this.
 @pytest.mark.skipif(
     shutil.which("open-stage-control") is None or shutil.which("chromium") is None,
-    reason="open-stage-control or chromium is not installed, which no registry of packages has",
+    reason="open-stage-control or chromium is not installed; no package manager has the first",
 )
 def test_open_stage_control_hits_a_pad_and_shows_the_sound_that_came(daemon, tmp_path):
     before = set(daemon.samples.iterdir())

@@ -204,6 +204,22 @@ def test_a_prompt_becomes_a_sound_that_is_selected_and_counted(page):
     assert page.ask("sounds?limit=2")["sounds"][0]["path"].startswith("dark_kick")
 
 
+def test_a_job_is_cancelled_by_a_press_that_takes_its_time_also_after_events_were_lost(page):
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    page.keys("n")
+    page.keys("hang kick")
+    page.keys("\ue007")  # Enter
+    row = "document.querySelector('#jobs .job')"
+    page.until(f"{row} && Number({row}.style.getPropertyValue('--fraction')) > 0")
+    page.js("import('/bus.js').then(({ tell }) => tell('lost'))")
+    page.until(f"{row} && Number({row}.style.getPropertyValue('--fraction')) > 0")
+    button = page.driver.find_element("css selector", "#jobs .job button")
+    ActionChains(page.driver).click_and_hold(button).pause(0.3).release().perform()
+    page.until(f"{row} === null")
+    page.until("document.getElementById('progress').hidden")
+
+
 def test_arrow_keys_play_one_sound_after_the_other(page):
     page.js("document.getElementById('sort').value = 'oldest'")
     page.js("document.getElementById('sort').dispatchEvent(new Event('change'))")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from oneshot_server.domain.parameters import Parameter, shown
-from oneshot_server.errors import BadArgumentsError, NotInThisVersionError, UnknownAddressError
+from oneshot_server.errors import BadArgumentsError, UnknownAddressError
 from oneshot_server.transports.osc.decode import Message
 from oneshot_server.transports.osc.specs import ID, REQUESTS, Request
 
@@ -36,17 +36,14 @@ def parse(message: Message) -> Parsed:
 
     Raises:
         UnknownAddressError: the table has no such address.
-        NotInThisVersionError: the table has it, this version does not.
         BadArgumentsError: an argument is missing, too many, of another type or out of its range.
     """
     spec = REQUESTS.get(message.address)
     if spec is None:
         raise UnknownAddressError(
             f"{shown(message.address)} is no address of this server, expected one of "
-            f"{', '.join(request.address for request in REQUESTS.values() if request.built)}"
+            f"{', '.join(request.address for request in REQUESTS.values())}"
         )
-    if not spec.built:
-        raise NotInThisVersionError(spec.address)
     fixed = len(spec.arguments)
     given = message.arguments
     if len(given) < fixed or (len(given) > fixed and not spec.keys):

@@ -44,7 +44,6 @@ class Request:
         keys: what may follow as key and value, in any order, each once.
         answer: what comes back, as the docs say it.
         help: one line.
-        built: whether this version has it.
     """
 
     address: str
@@ -52,7 +51,6 @@ class Request:
     keys: tuple[Parameter, ...] = ()
     answer: str = "/oneshot/ok id"
     help: str = ""
-    built: bool = True
 
     @property
     def usage(self) -> str:

@@ -31,7 +31,7 @@ ERRORS = """\
 | code | meaning |
 |---|---|
 | `unknown_address` | no such address |
-| `bad_arguments` | an argument is missing, too many or wrong; or not in this version |
+| `bad_arguments` | an argument is missing, too many or wrong |
 | `busy` | the queue is full |
 | `not_found` | no such job, model or sound |
 | `forbidden` | a path outside the home, or the samples folder may not be written |
@@ -46,10 +46,9 @@ def markdown_page() -> str:
     lines = [INTRODUCTION, "## Requests", ""]
     lines += ["| client sends | types | answer | |", "|---|---|---|---|"]
     for request in REQUESTS.values():
-        later = "" if request.built else " *(not in this version)*"
         lines.append(
             f"| `{request.address}` {request.usage} | {_cell(request.types)} "
-            f"| `{request.answer}` | {request.help}{later} |"
+            f"| `{request.answer}` | {request.help} |"
         )
     lines += ["", "## Keys of `/oneshot/generate`", ""]
     lines += ["In any order after the prompt, each once.", ""]
@@ -79,16 +78,13 @@ def rich_table() -> "Table":
 
     table = Table("address", "arguments", "types", "answer", "", title="OSC requests")
     for request in REQUESTS.values():
-        style = None if request.built else "dim"
-        table.add_row(
-            request.address, request.usage, request.types, request.answer, request.help, style=style
-        )
+        table.add_row(request.address, request.usage, request.types, request.answer, request.help)
     return table
 
 
 def _arguments() -> list[Parameter]:
-    built = [argument for r in REQUESTS.values() if r.built for argument in r.arguments]
-    return list({argument.name: argument for argument in built}.values())
+    every = [argument for request in REQUESTS.values() for argument in request.arguments]
+    return list({argument.name: argument for argument in every}.values())
 
 
 def _cell(text: str) -> str:

@@ -250,11 +250,18 @@ function showEnds() {
   byId("between").disabled = !(ends.a && ends.b);
 }
 
-/** The recipe of the selected sound on a pad, as it is or with another seed at every hit. */
+const PLAIN_PAD = {
+  negative: "", lora: "", steps: 0, guidance: 0, seconds: 0, tune: 0, level: 0, seed_policy: "new",
+};
+
+/** The recipe of the selected sound on a pad; of a sound that has none, its kind. */
 export async function toPad(number) {
   if (!selected) return;
-  const prompt = selected.prompt || kindName(selected.kind);
-  const body = { pad: number, prompt, name: kindName(selected.kind) };
-  if (selected.seed !== null) Object.assign(body, { seed: selected.seed, seed_policy: "fixed" });
+  const name = kindName(selected.kind);
+  const recipe = await get(`sounds/${selected.number}/recipe`).catch(() => ({}));
+  const { sampler, ...keys } = recipe.prompt ? recipeToRequest(recipe) : { prompt: name };
+  const body = { ...PLAIN_PAD, ...keys, pad: number, name };
+  // What was made from other sounds is another sound without them.
+  if (recipe.prompt && !recipe.reshape) Object.assign(body, { seed: recipe.seed, seed_policy: "fixed" });
   if (await ask("pad/set", body)) tell("pad-set", number);
 }

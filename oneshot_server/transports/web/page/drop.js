@@ -5,7 +5,6 @@ import { tell } from "./bus.js";
 import { byId, toast } from "./dom.js";
 
 const SOUND = /\.(wav|wave|aiff?|aifc|flac|og[ga]|mp3)$/i;
-const LARGEST = 100e6;
 const DEEPEST = 6;
 
 let waiting = []; // files that were dropped and have no place yet: {file, name}
@@ -50,10 +49,10 @@ export function startDrop() {
 
 /** Ask where the sounds among some files go; all else is left out. */
 export function take(files) {
-  waiting = files.filter(({ path, file }) => SOUND.test(path) && file.size <= LARGEST).map(named);
+  waiting = files.filter(({ path }) => SOUND.test(path)).map(named);
   const out = files.length - waiting.length;
   if (!waiting.length) {
-    toast(`No sounds among ${files.length} files: WAV, AIFF, FLAC, OGG or MP3 up to 100 MB`, true);
+    toast(`No sounds among ${files.length} files: WAV, AIFF, FLAC, OGG or MP3`, true);
     return;
   }
   folder = files[0].path.includes("/") ? files[0].path.split("/")[0] : "";

@@ -95,8 +95,11 @@ function close() {
   draw();
 }
 
-on("failed", ({ job }) => {
-  if (!isOnPath(job)) return;
-  strip = strip.filter((one) => one.job !== job);
-  draw();
-});
+for (const name of ["failed", "cancelled"]) {
+  on(name, ({ job }) => {
+    if (!isOnPath(job)) return;
+    strip = strip.filter((one) => one.job !== job);
+    draw();
+    if (strip.length && strip.every((one) => one.sound)) playStrip();
+  });
+}

@@ -6,7 +6,8 @@ import { byId, h, icon, toast } from "./dom.js";
 
 const LONGEST_SHOWN = 6;
 
-const jobs = new Map(); // job to {fraction, label, mine}
+const jobs = new Map(); // job to {fraction, label, row}
+const away = new Map(); // jobs of before the events were lost
 const mine = new Set(); // jobs that this page began and wants to hear
 
 /** Begin a job and hear its first sound; null if it was refused. */
@@ -14,9 +15,7 @@ export async function begin(path, body, label) {
   const answer = await ask(path, body);
   if (!answer) return null;
   mine.add(answer.job);
-  const known = jobs.get(answer.job);
-  if (known) known.label = label;
-  else if (!ended.has(answer.job)) jobs.set(answer.job, { fraction: 0, label });
+  if (!ended.has(answer.job)) jobs.set(answer.job, jobRow(answer.job, label));
   show();
   tell("begun", answer.job);
   return answer.job;
@@ -41,12 +40,17 @@ export function startPrompt() {
     novelty.ariaPressed = String(novelty.ariaPressed !== "true");
   });
   on("accepted", ({ job, pad }) => {
-    if (pad === null && !jobs.has(job)) jobs.set(job, { fraction: 0, label: "" });
+    if (pad === null && !jobs.has(job)) jobs.set(job, jobRow(job, ""));
     show();
   });
   on("progress", ({ job, fraction }) => {
+    if (away.has(job)) {
+      jobs.set(job, away.get(job));
+      away.delete(job);
+      show();
+    }
     if (jobs.has(job)) jobs.get(job).fraction = fraction;
-    show();
+    showProgress();
   });
   on("notice", ({ job, code, text }) => {
     if (!mine.has(job) || code === "reserve_miss") return;
@@ -58,10 +62,17 @@ export function startPrompt() {
   for (const name of ["done", "failed", "cancelled"]) {
     on(name, ({ job }) => {
       jobs.delete(job);
+      away.delete(job);
       ended.add(job);
       show();
     });
   }
+  on("lost", () => {
+    // What has ended while nobody listened is not told again; what goes on tells how far it is.
+    for (const [job, one] of jobs) away.set(job, one);
+    jobs.clear();
+    show();
+  });
   // A training goes on for minutes, and has a view of its own.
   on("training", ({ job }) => jobs.delete(job) && show());
 }
@@ -79,21 +90,29 @@ async function generate() {
   if (await begin("generate", body, prompt)) tell("generated", prompt);
 }
 
-function show() {
-  const rows = [...jobs.entries()].slice(0, LONGEST_SHOWN).map(([job, { fraction, label }]) =>
+/** A job as it is shown: its row stays, as a button that is replaced while it is pressed does nothing. */
+function jobRow(job, label) {
+  const row = h(
+    "div",
+    { class: "job", "--fraction": 0 },
+    h("span", {}, label || "a job from elsewhere"),
     h(
-      "div",
-      { class: "job", "--fraction": fraction },
-      h("span", {}, label || "a job from elsewhere"),
-      h(
-        "button",
-        { type: "button", "aria-label": `cancel ${label}`, onclick: () => ask("cancel", { job }) },
-        icon("close"),
-      ),
+      "button",
+      { type: "button", "aria-label": `cancel ${label}`, onclick: () => ask("cancel", { job }) },
+      icon("close"),
     ),
   );
-  byId("jobs").replaceChildren(...rows);
+  return { fraction: 0, label, row };
+}
+
+function show() {
+  byId("jobs").replaceChildren(...[...jobs.values()].slice(0, LONGEST_SHOWN).map(({ row }) => row));
+  showProgress();
+}
+
+function showProgress() {
   const all = [...jobs.values()];
+  for (const { row, fraction } of all) row.style.setProperty("--fraction", fraction);
   const bar = byId("progress");
   const mean = all.reduce((sum, one) => sum + one.fraction, 0) / (all.length || 1);
   bar.hidden = all.length === 0;

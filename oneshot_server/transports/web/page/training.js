@@ -9,6 +9,7 @@ import { begin } from "./prompt.js";
 
 const LOOK_MS = 400;
 const LIKED = 4; // stars
+const OF_TRAININGS = ["skipped", "memory", "held"]; // notices that nothing else gives
 
 let run = { job: "", dataset: "", fraction: 0, losses: [] };
 let running = false;
@@ -25,13 +26,14 @@ export function startTraining() {
     running = true;
     show();
   });
-  on("notice", ({ job, text }) => {
-    if (job === run.job || running) note(text);
+  on("notice", ({ job, code, text }) => {
+    if (job === run.job || OF_TRAININGS.includes(code)) note(text);
   });
   for (const name of ["done", "failed", "cancelled"]) {
     on(name, ({ job, text }) => {
       if (job !== run.job) return;
       running = false;
+      run.over = true;
       if (text) note(text);
       show();
       load();
@@ -39,6 +41,7 @@ export function startTraining() {
   }
   on("status", (status) => {
     running = status.training !== "";
+    if (!running) run.over = true;
     show();
   });
   byId("train-starred").addEventListener("click", async () => {
@@ -52,7 +55,7 @@ async function load() {
     get("datasets"), get("loras"), get("training"),
   ]).catch(() => [null]);
   if (!datasets) return;
-  if (last.job && last.losses.length >= run.losses.length) run = last;
+  if (last.job && last.losses.length >= run.losses.length) run = { ...last, over: !running };
   byId("datasets").replaceChildren(...datasets.map(datasetRow));
   byId("no-datasets").hidden = datasets.length > 0;
   byId("loras").replaceChildren(...loras.map(loraRow));
@@ -140,9 +143,9 @@ function note(text) {
 
 function show() {
   const head = byId("training-head");
-  byId("stop-training").hidden = !running;
+  byId("stop-training").hidden = !running || !run.job || run.over;
   byId("stop-training").onclick = () => ask("cancel", { job: run.job });
-  if (!run.job) {
+  if (!run.job || (running && run.over)) {
     head.textContent = running
       ? "getting ready: sounds are read, and some of the model's own are made"
       : "nothing has been trained since the daemon was started";

@@ -2,10 +2,9 @@ import math
 
 import pytest
 
-from oneshot_server.errors import BadArgumentsError, NotInThisVersionError, UnknownAddressError
+from oneshot_server.errors import BadArgumentsError, UnknownAddressError
 from oneshot_server.transports.osc.decode import Message
 from oneshot_server.transports.osc.parse import message_id, parse
-from oneshot_server.transports.osc.specs import REQUESTS
 
 
 def generate(*arguments: object) -> Message:
@@ -33,12 +32,6 @@ def test_a_whole_float_is_taken_where_an_int_is_meant_as_pure_data_has_no_ints()
 def test_other_addresses_are_unknown_and_the_known_ones_are_named(address):
     with pytest.raises(UnknownAddressError, match="/oneshot/generate"):
         parse(Message(address=address, arguments=("a",)))
-
-
-@pytest.mark.parametrize("address", [a for a, request in REQUESTS.items() if not request.built])
-def test_addresses_of_later_versions_say_so(address):
-    with pytest.raises(NotInThisVersionError, match="not in this version"):
-        parse(Message(address=address, arguments=()))
 
 
 @pytest.mark.parametrize(
