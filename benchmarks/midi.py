@@ -19,6 +19,7 @@ PORT = "oneshot-server:in"
 FIRST_NOTE = 36
 PADS = 16
 PATIENCE_SECONDS = 15.0
+GREETING_SECONDS = 20.0  # who says nothing for a minute is told nothing any more
 ENDS = {"/oneshot/done", "/oneshot/error", "/oneshot/cancelled"}
 
 
@@ -32,7 +33,7 @@ class Drummer:
         self._output = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name="oneshot-server drummer")
         self._output.open_port(self._output.get_ports().index(PORT))
         self._client = daemon.client
-        self._client.send("/oneshot/hello", "", self._client.port)
+        self._greeting_at = 0.0
         self._random = random.Random(1)
         self._jobs: dict[str, Hit] = {}
         self.hits: list[Hit] = []
@@ -49,6 +50,9 @@ class Drummer:
 
     def take_in(self, until: float) -> None:
         """Take in events until a time."""
+        if time.perf_counter() >= self._greeting_at:
+            self._greeting_at = time.perf_counter() + GREETING_SECONDS
+            self._client.send("/oneshot/hello", "", self._client.port)
         while (left := until - time.perf_counter()) > 0:
             event = self._client.receive(left)
             if event is not None:

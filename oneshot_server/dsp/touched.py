@@ -9,9 +9,9 @@ import numpy.typing as npt
 from oneshot_server.domain.touch import Touch
 
 FADE_SHARE: Final = 0.4  # of what is left of a shortened sound: it dies away, it is not cut
-INAUDIBLE: Final = 1e-9
+INAUDIBLE: Final = 1e-8  # below half of the last of 24 bits
 
-Waveform = npt.NDArray[np.float64]
+Waveform = npt.NDArray[np.float32]
 
 
 def touched(waveform: Waveform, sample_rate: int, touch: Touch) -> Waveform:
@@ -30,7 +30,7 @@ def touched(waveform: Waveform, sample_rate: int, touch: Touch) -> Waveform:
         result = _shorter(result, touch.length)
     if touch.low_pass_hz is not None and touch.low_pass_hz < sample_rate / 2:
         result = _darker(result, touch.low_pass_hz / sample_rate)
-    return np.asarray(result * 10.0 ** (touch.gain_db / 20.0))
+    return np.asarray(result * np.float32(10.0 ** (touch.gain_db / 20.0)))
 
 
 def _shorter(waveform: Waveform, share: float) -> Waveform:
@@ -38,7 +38,8 @@ def _shorter(waveform: Waveform, share: float) -> Waveform:
     cut = waveform[:count].copy()
     fade = math.ceil(count * FADE_SHARE)
     # Half a cosine, as ``finish`` ends a sound: neither end of the fade has an edge.
-    cut[count - fade :] *= (0.5 + 0.5 * np.cos(np.linspace(0.0, np.pi, fade)))[:, None]
+    ramp = np.linspace(0.0, np.pi, fade, dtype=np.float32)
+    cut[count - fade :] *= (np.float32(0.5) + np.float32(0.5) * np.cos(ramp))[:, None]
     return cut
 
 
@@ -50,10 +51,10 @@ def _darker(waveform: Waveform, cycles: float) -> Waveform:
     arrays.
     """
     pole = math.exp(-2.0 * math.pi * cycles)
-    result = waveform * (1.0 - pole)
+    result = waveform * np.float32(1.0 - pole)
     delay = 1
     while (weight := pole**delay) > INAUDIBLE and delay < len(result):
-        delayed = result[:-delay] * weight  # taken before the sum changes it
+        delayed = result[:-delay] * np.float32(weight)  # taken before the sum changes it
         result[delay:] += delayed
         delay *= 2
     return result
