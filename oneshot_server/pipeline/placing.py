@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from oneshot_server.pipeline.device import free_memory
 from oneshot_server.pipeline.device_plan import DevicePlan
 
 
@@ -45,14 +46,14 @@ def _offload(network: Any, device: torch.device, others: Sequence[Any]) -> None:
     Which one that was is not the same for every job: of two UNets one works.
     """
     from accelerate.hooks import ModelHook, add_hook_to_module
-    from accelerate.utils import clear_device_cache, send_to_device
+    from accelerate.utils import send_to_device
 
     class TakesThePlace(ModelHook):  # type: ignore[misc]  # accelerate is untyped
         def pre_forward(self, module: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:  # noqa: ANN401
             for other in others:
                 if not _is_on(other, torch.device("cpu")):
                     other.to("cpu")
-                    clear_device_cache()
+                    free_memory(device)
             if not _is_on(module, device):
                 module.to(device)
             return send_to_device(args, device), send_to_device(kwargs, device)
