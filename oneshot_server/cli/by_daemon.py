@@ -8,6 +8,7 @@ from oneshot_server.cli.addresses import reachable
 from oneshot_server.client import GenerateKeys, Job, Oneshot
 from oneshot_server.client.keys import Item, key_arguments
 from oneshot_server.domain.events import JobEvent
+from oneshot_server.domain.parameters import QUALITY
 from oneshot_server.domain.requests import GenerateRequest, show_loras
 from oneshot_server.domain.reshape import Inpaint, Morph, Vary
 from oneshot_server.errors import NoAnswerError
@@ -74,6 +75,7 @@ def request_to_keys(request: GenerateRequest) -> GenerateKeys:
         "steps": request.steps,
         "guidance": request.guidance,
         "sampler": request.sampler,
+        "quality": request.quality if request.quality != QUALITY.default else None,
         "negative": request.negative or None,
         "lora": show_loras(request.loras) or None,
         "seconds": request.seconds,

@@ -133,7 +133,8 @@ def info(name: NameArgument, *, json: JsonOption = False, home: HomeOption = Non
             f"{profile['sample_rate']} Hz, n_fft {profile['n_fft']}, window {profile['window']}, "
             f"hop {profile['hop']}"
         ),
-        "rendering": f"{about['sampler']}, {about['steps']} steps, guidance {about['guidance']:g}",
+        "rendering": f"{about['sampler']}, {about['steps']} steps, guidance {about['guidance']:g}"
+        + (f"; quick: {about['distilled_steps']} steps" if about["distilled_steps"] else ""),
         "weights": about["weights"],
         "revision": about["revision"],
         "sha256": about["sha256"],
@@ -227,6 +228,7 @@ def describe(name: str, models: Path) -> dict[str, Any]:
         "sampler": card.sampler,
         "steps": card.steps,
         "guidance": card.guidance,
+        "distilled_steps": card.distilled_steps,
         "weights": str(weights),
         "revision": card.revision,
         "own_card": weights.is_dir() and (weights / CARD_FILE).is_file(),

@@ -22,6 +22,7 @@ def render(
     steps: Annotated[int | None, option(parameters.STEPS)] = None,
     guidance: Annotated[float | None, option(parameters.GUIDANCE)] = None,
     sampler: Annotated[str | None, option(parameters.SAMPLER)] = None,
+    quality: Annotated[str | None, option(parameters.QUALITY)] = None,
     negative: Annotated[str | None, option(parameters.NEGATIVE)] = None,
     seconds: Annotated[float | None, option(parameters.SECONDS)] = None,
     lora: Annotated[str | None, option(parameters.LORA)] = None,
@@ -51,9 +52,10 @@ def render(
 ) -> None:
     """Make sounds from words, or from sounds."""
     if like is not None:
-        given = (prompt, count, seed, steps, guidance, sampler, negative, seconds, lora, novelty)
+        sampling = (steps, guidance, sampler, quality)
+        given = (prompt, count, seed, negative, seconds, lora, novelty)
         reshaped = (vary, strength, morph, t, inpaint, keep, split)
-        if any(value is not None for value in (*given, *reshaped)):
+        if any(value is not None for value in (*sampling, *given, *reshaped)):
             raise BadArgumentsError(
                 "--like takes all from the file: expected no prompt and no other option "
                 "than --out, --json, --home and --model"
@@ -75,6 +77,9 @@ def render(
         steps=steps,
         guidance=guidance,
         sampler=cast("parameters.Sampler | None", sampler),  # the request checks it
+        quality=cast(
+            "parameters.Quality", parameters.QUALITY.default if quality is None else quality
+        ),
         seconds=seconds,
         loras=parse_loras(lora or ""),
         reshape=reshape,

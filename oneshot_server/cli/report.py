@@ -10,7 +10,15 @@ from typing import Self
 import typer
 
 from oneshot_server.cli.output import print_json, printable
-from oneshot_server.domain.events import Cancelled, Failed, JobEvent, Notice, Progress
+from oneshot_server.domain.events import (
+    Cancelled,
+    Done,
+    Failed,
+    JobEvent,
+    Notice,
+    Progress,
+    SampleImproved,
+)
 from oneshot_server.domain.events import SamplePublished as Sample
 from oneshot_server.errors import EngineFailedError
 
@@ -30,6 +38,7 @@ class Report:
         self._json = json
         self._place = place
         self._bar = _Bar() if bar and sys.stderr.isatty() else None
+        self._drafts: dict[int, Sample] = {}
         self.paths: list[Path] = []
 
     def __enter__(self) -> Self:
@@ -54,15 +63,25 @@ class Report:
             case Progress(fraction=fraction, stage=stage):
                 if self._bar:
                     self._bar.show(fraction, stage)
+            case Sample(draft=True) if self._place:  # it is copied as what it will be
+                self._drafts[event.index] = event
             case Sample():
                 with self._without_bar():
                     self._show_sample(event)
+            case SampleImproved() if self._place or self._json:
+                self._drafts.pop(event.index, None)
+                with self._without_bar():
+                    self._show_sample(event)
+            case Done():
+                self._show_drafts()
             case Notice(code=code, text=text):
                 with self._without_bar():
                     typer.echo(printable(f"oneshot: {code.replace('_', ' ')}: {text}"), err=True)
             case Failed(text=text):
+                self._show_drafts()
                 raise EngineFailedError(text)
             case Cancelled():
+                self._show_drafts()
                 raise EngineFailedError("the job was cancelled")
 
     @contextmanager
@@ -73,7 +92,14 @@ class Report:
         if self._bar:
             self._bar.start()
 
-    def _show_sample(self, sample: Sample) -> None:
+    def _show_drafts(self) -> None:
+        """Those that stay what they are."""
+        while self._drafts:
+            _, draft = self._drafts.popitem()
+            with self._without_bar():
+                self._show_sample(draft)
+
+    def _show_sample(self, sample: Sample | SampleImproved) -> None:
         path = Path(sample.path)
         if self._place:
             path = self._place(path)
@@ -85,6 +111,7 @@ class Report:
                     "index": sample.index,
                     "seed": sample.seed,
                     "seconds": round(sample.seconds, 6),
+                    "draft": isinstance(sample, Sample) and sample.draft,
                 }
             )
         else:

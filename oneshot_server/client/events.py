@@ -1,5 +1,6 @@
 """OSC messages from the daemon back to the events that they tell of."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 from oneshot_server.domain.events import (
@@ -13,6 +14,7 @@ from oneshot_server.domain.events import (
     Notice,
     NoticeCode,
     Progress,
+    SampleImproved,
     SamplePublished,
     TrainingProgress,
 )
@@ -50,8 +52,8 @@ def _event(address: str, arguments: tuple[float | str, ...], job: JobId) -> JobE
             return Progress(job=job, fraction=fraction, stage=stage)
         case "/oneshot/notice", [_, str(code), str(text)]:
             return Notice(job=job, code=NoticeCode(code), text=text)
-        case "/oneshot/sample", [_, int(index), str(path), int(seed), float(seconds)]:
-            return SamplePublished(job=job, index=index, path=path, seed=seed, seconds=seconds)
+        case "/oneshot/sample" | "/oneshot/sample/better", [_, *told]:
+            return _sound(address, told, job)
         case "/oneshot/train/progress", [_, float(fraction), int(step), float(loss)]:
             return TrainingProgress(job=job, fraction=fraction, step=step, loss=loss)
         case "/oneshot/lora/ready", [_, str(name), int(version)]:
@@ -64,4 +66,16 @@ def _event(address: str, arguments: tuple[float | str, ...], job: JobId) -> JobE
             return Failed(job=job, code=failed, text=text)
         case "/oneshot/cancelled", [_]:
             return Cancelled(job=job)
+    return None
+
+
+def _sound(address: str, told: Sequence[float | str], job: JobId) -> JobEvent | None:
+    match address, told:
+        case "/oneshot/sample", [int(index), str(path), int(seed), float(seconds), *more]:
+            draft = more[:1] == [1]
+            return SamplePublished(
+                job=job, index=index, path=path, seed=seed, seconds=seconds, draft=draft
+            )
+        case "/oneshot/sample/better", [int(index), str(path), int(seed), float(seconds), *_]:
+            return SampleImproved(job=job, index=index, path=path, seed=seed, seconds=seconds)
     return None

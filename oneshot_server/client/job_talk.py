@@ -19,6 +19,7 @@ from oneshot_server.domain.events import (
     JobId,
     LoraReady,
     Notice,
+    SampleImproved,
     SamplePublished,
     TerminalEvent,
 )
@@ -94,7 +95,7 @@ class JobTalk:
         self.due = now + PAUSE_SECONDS
         if isinstance(event, Done) and self._asks_for_missing(event, now):
             return
-        if isinstance(event, Accepted | Notice | SamplePublished | LoraReady):
+        if isinstance(event, Accepted | Notice | SamplePublished | SampleImproved | LoraReady):
             if event in self._known:
                 return
             self._known.add(event)

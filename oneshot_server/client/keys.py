@@ -2,20 +2,28 @@
 
 from typing import Final, TypedDict, TypeVar, get_args
 
-from oneshot_server.domain.events import JobEvent, LoraReady, SamplePublished, TrainingProgress
-from oneshot_server.domain.parameters import Sampler
+from oneshot_server.domain.events import (
+    JobEvent,
+    LoraReady,
+    SampleImproved,
+    SamplePublished,
+    TrainingProgress,
+)
+from oneshot_server.domain.parameters import Quality, Sampler
 from oneshot_server.settings import OscSettings
 
 HOST: Final = OscSettings().host
 PORT: Final = OscSettings().port
 
-Sound = SamplePublished
-"""A finished sound: ``path``, ``seed``, ``seconds`` and ``index`` in its job."""
+Sound = SamplePublished | SampleImproved
+"""A finished sound: ``path``, ``seed``, ``seconds`` and ``index`` in its job. With the quality
+``draft-then-best`` each comes twice: as a ``SamplePublished`` with ``draft``, and as a
+``SampleImproved`` when the better one is in the same file."""
 
 Training = TrainingProgress | LoraReady
 """How far a training is; at its end the LoRA's ``name`` and ``version``, if it went live."""
 
-SOUNDS: Final[tuple[type[Sound], ...]] = (Sound,)
+SOUNDS: Final[tuple[type[Sound], ...]] = get_args(Sound)
 TRAININGS: Final[tuple[type[Training], ...]] = get_args(Training)
 ALL: Final[tuple[type[JobEvent], ...]] = get_args(JobEvent)
 
@@ -32,6 +40,7 @@ class GenerateKeys(TypedDict, total=False):
     steps: int
     guidance: float
     sampler: Sampler
+    quality: Quality
     negative: str
     lora: str
     seconds: float

@@ -33,6 +33,7 @@ class NoticeCode(StrEnum):
     HELD = "held"
     SKIPPED = "skipped"
     MEMORY = "memory"
+    DRAFT_STAYS = "draft_stays"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,34 @@ class Notice:
 
 @dataclass(frozen=True, kw_only=True)
 class SamplePublished:
-    """A sound is in the samples folder."""
+    """A sound is in the samples folder.
+
+    Attributes:
+        job: whose.
+        index: which of its sounds.
+        path: of the file.
+        seed: of the sound.
+        seconds: its duration.
+        draft: whether a better one of the same seed is to take its place.
+    """
+
+    job: JobId
+    index: int
+    path: str
+    seed: int
+    seconds: float
+    draft: bool = False
+
+    def improved(self, seconds: float) -> "SampleImproved":
+        """What is told when a better sound of so many seconds has taken the draft's place."""
+        return SampleImproved(
+            job=self.job, index=self.index, path=self.path, seed=self.seed, seconds=seconds
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleImproved:
+    """A draft was replaced: in the same file is the same seed's sound in its best quality."""
 
     job: JobId
     index: int
@@ -136,5 +164,12 @@ class Cancelled:
 
 TerminalEvent = Done | Failed | Cancelled
 JobEvent = (
-    Accepted | Progress | Notice | SamplePublished | TrainingProgress | LoraReady | TerminalEvent
+    Accepted
+    | Progress
+    | Notice
+    | SamplePublished
+    | SampleImproved
+    | TrainingProgress
+    | LoraReady
+    | TerminalEvent
 )

@@ -65,6 +65,11 @@ PAD_KEYS: Final = (
         default="0",
         help="how strictly the prompt is followed; 0 for the model's, 1 is off",
     ),
+    replace(
+        parameters.QUALITY,
+        default='"quick"',
+        help=f"{parameters.QUALITY.help}; what is in reserve is best then",
+    ),
     Parameter(
         name="seconds",
         kind=float,
@@ -140,6 +145,7 @@ class Pad:
     seed: int = 0
     steps: int = 0
     guidance: float = 0.0
+    quality: parameters.Quality = "quick"
     seconds: float = 0.0
     tune: float = 0.0
     level: float = 0.0
@@ -195,6 +201,7 @@ class Pad:
             seed=seed,
             steps=self.steps or None,
             guidance=self.guidance or None,
+            quality=self.quality,
             seconds=self.seconds or None,
             loras=parse_loras(self.lora),
             tune=self.tune or None,

@@ -6,11 +6,16 @@ from typing import Final, Literal, get_args
 
 from oneshot_server.errors import BadArgumentsError
 
-Sampler = Literal["dpmpp-2m", "unipc", "euler", "ddim", "lcm"]
+ManyStepSampler = Literal["dpmpp-2m", "unipc", "euler", "ddim", "lcm"]
 """DPM-Solver++ 2M (Lu et al., 2022), UniPC (Zhao et al., 2023), Euler (Karras et al., 2022, without
 churn), DDIM (Song et al., 2021), LCM (Luo et al., 2023)."""
 
+Sampler = Literal[ManyStepSampler, "distilled"]
+"""Any of these; distilled is DDIM in few steps on the model's UNet that was made for them."""
+
 SAMPLERS: Final[tuple[str, ...]] = get_args(Sampler)
+Quality = Literal["quick", "best", "draft-then-best"]
+"""Which of a model's ways is taken where a request leaves the sampling open."""
 Part = Literal["attack", "tail"]
 """Of a sound; attack is its beginning."""
 
@@ -117,7 +122,7 @@ SAMPLER: Final = Parameter(
     low=0,
     high=20,
     default="the LoRA's or the model's",
-    help="how noise becomes a sound; lcm is for LoRAs that need few steps",
+    help="how noise becomes a sound; lcm is for LoRAs of few steps, distilled for models of few",
     choices=SAMPLERS,
 )
 NEGATIVE: Final = Parameter(
@@ -125,6 +130,16 @@ NEGATIVE: Final = Parameter(
 )
 LORA: Final = Parameter(
     name="lora", kind=str, low=0, high=200, default="none", help='LoRAs: "name:0.8,other:0.3"'
+)
+QUALITY: Final = Parameter(
+    name="quality",
+    kind=str,
+    low=0,
+    high=20,
+    default="quick",
+    help="quick: in few steps, if the model can and steps, guidance, sampler and negative are left "
+    "open; best: in many; draft-then-best: quick at once, then best in the same file",
+    choices=get_args(Quality),
 )
 SECONDS: Final = Parameter(
     name="seconds",
@@ -220,6 +235,7 @@ GENERATE_KEYS: Final = (
     STEPS,
     GUIDANCE,
     SAMPLER,
+    QUALITY,
     NEGATIVE,
     LORA,
     SECONDS,

@@ -1,7 +1,7 @@
 """What a producer asks for."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Final
@@ -77,6 +77,7 @@ class GenerateRequest:
         steps: sampler steps.
         guidance: classifier-free guidance scale.
         sampler: one of ``parameters.SAMPLERS``.
+        quality: what stands where the sampling is left open; sounds from sounds are always best.
         seconds: longest duration.
         loras: LoRAs and their weights.
         replay: make one sound of this batch again, instead of ``count`` sounds from ``seed``.
@@ -100,6 +101,7 @@ class GenerateRequest:
     steps: int | None = None
     guidance: float | None = None
     sampler: parameters.Sampler | None = None
+    quality: parameters.Quality = "quick"
     seconds: float | None = None
     loras: tuple[LoraWeight, ...] = ()
     replay: Batch | None = None
@@ -121,6 +123,7 @@ class GenerateRequest:
             (parameters.STEPS, self.steps),
             (parameters.GUIDANCE, self.guidance),
             (parameters.SAMPLER, self.sampler),
+            (parameters.QUALITY, self.quality),
             (parameters.SECONDS, self.seconds),
             (parameters.TUNE, self.tune),
             (parameters.LEVEL, self.level),
@@ -149,6 +152,12 @@ class GenerateRequest:
         if not self.novelty or self.walk is not None or self.replay is not None:
             return 1
         return 1 + round(self.novelty * (MOST_CANDIDATES - 1))
+
+    @property
+    def sampling(self) -> Hashable:
+        """What of it decides how it is sampled: those that are alike can be one batch."""
+        asked = (self.steps, self.guidance, self.sampler, self.quality)
+        return (self.loras, *asked, bool(self.negative))
 
     def seed_of(self, index: int) -> int:
         """Seed of sound ``index``; wraps around at the largest seed."""

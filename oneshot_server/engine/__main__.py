@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from oneshot_server.engine.batches import Group, Work, goes_with, jobs_of
+from oneshot_server.engine.batches import Group, Work, gives_way, goes_with, jobs_of
 from oneshot_server.engine.messages import (
     Cancel,
     LoadFailed,
@@ -43,7 +43,7 @@ Report = Rendered | RenderNotice | RenderProgress
 class Connection:
     """The daemon's end of the line: jobs that wait, jobs to cancel, and a way to answer.
 
-    A ``RenderSpare`` waits until no ``Render`` does.
+    A ``RenderSpare``, or a ``Render`` that makes drafts better, waits until nothing else does.
 
     Args:
         incoming: frames from the daemon; when it ends, so does this process.
@@ -56,7 +56,7 @@ class Connection:
         self._outgoing = outgoing
         self._together = together
         self._jobs: deque[Render] = deque()
-        self._spare: deque[RenderSpare] = deque()
+        self._spare: deque[RenderSpare | Group] = deque()
         self._arrived = threading.Condition()
         self._cancelled: set[str] = set()
         self._progress_due: dict[str, float] = {}
@@ -129,10 +129,12 @@ class Connection:
                 self._cancelled.add(message.job)
                 continue
             with self._arrived:
-                if isinstance(message, Render):
-                    self._jobs.append(message)
-                else:
+                if isinstance(message, RenderSpare):
                     self._spare.append(message)
+                elif message.seeds:
+                    self._spare.append(Group(jobs=(message,)))
+                else:
+                    self._jobs.append(message)
                 self._arrived.notify()
         # The daemon is gone, perhaps killed: nobody is left to render for.
         os._exit(0)
@@ -183,7 +185,7 @@ def render(work: Work, loaded: "Loaded", connection: Connection) -> None:
         if not going:
             raise RenderCancelledError("nobody waits for it any more")
         gave_way = False
-        while isinstance(work, RenderSpare) and (urgent := connection.waited_for()) is not None:
+        while gives_way(work) and (urgent := connection.waited_for()) is not None:
             render(urgent, loaded, connection)
             gave_way = True
         return gave_way

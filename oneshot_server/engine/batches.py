@@ -57,8 +57,7 @@ class Slot:
 
 def goes_with(job: Render, first: Render) -> bool:
     """Whether a job can be rendered in one batch with another, of which it does not matter."""
-    same = ("loras", "steps", "guidance", "sampler")
-    alike = all(getattr(job.request, key) == getattr(first.request, key) for key in same)
+    alike = job.request.sampling == first.request.sampling
     return alike and job.subtype == first.subtype and _is_single(job) and _is_single(first)
 
 
@@ -66,7 +65,18 @@ def _is_single(job: Render) -> bool:
     """What begins from sounds begins elsewhere than the others, and is rendered by itself."""
     request = job.request
     alone = request.replay is not None or request.reshape is not None
-    return request.count == 1 and request.candidates == 1 and not alone and not job.skip
+    again = job.skip or job.seeds
+    return request.count == 1 and request.candidates == 1 and not alone and not again
+
+
+def seeds_of(work: Work) -> tuple[int, ...]:
+    """Of drafts that are made better, if they are; see ``Render.seeds``."""
+    return work.jobs[0].seeds if isinstance(work, Group) else ()
+
+
+def gives_way(work: Work) -> bool:
+    """Whether nobody waits for a first sound of it: whoever does comes first."""
+    return isinstance(work, RenderSpare) or bool(seeds_of(work))
 
 
 def asked(work: Work) -> list[tuple[str, GenerateRequest]]:
@@ -113,6 +123,12 @@ def job_to_batches(
             for position, seed in enumerate(replay.seeds)
         )
         return
+    elif seeds := seeds_of(work):
+        (job,) = work.jobs
+        slots = [
+            _slot(job, None if index in job.skip else index, seed)
+            for index, seed in enumerate(seeds)
+        ]
     else:
         slots = [
             _slot(job, None if index in job.skip else index, seed)

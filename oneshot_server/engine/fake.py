@@ -6,7 +6,9 @@ cannot be cancelled, ``die`` kills the process, ``orphan``
 too and leaves another behind that holds its pipes open, ``silent`` closes its stdout and lives on,
 ``garbage`` answers with what is no message, ``huge`` announces a frame that is too long, ``broken``
 fails the job. So does a parent that is gone. Everything else becomes short valid WAVs at once. As
-the real one it renders what somebody waits for between two steps of what nobody does.
+the real one it renders what somebody waits for between two steps of what nobody does, and
+first makes drafts where those are asked for: with ``later`` the other words count for what comes
+after them, and ``flawed`` leaves it at them.
 
 The model's name says how it loads: ``broken`` cannot be loaded, ``deadly`` kills the process,
 ``large`` does not fit beside another engine, ``enormous`` not even alone, ``endless`` never ends.
@@ -27,6 +29,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import BinaryIO, Final
 
+from oneshot_server.domain.events import NoticeCode
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.engine.messages import (
     HEADER,
@@ -40,6 +43,7 @@ from oneshot_server.engine.messages import (
     RenderDone,
     Rendered,
     RenderFailed,
+    RenderNotice,
     RenderProgress,
     RenderSpare,
     encode,
@@ -73,17 +77,17 @@ class FakeEngine:
         self.send(Ready(model=self._model, model_hash="0" * 64, device="none"))
         while True:
             job = self._jobs.get()
-            if isinstance(job, RenderSpare):
-                self._render(job)
-            else:
+            if isinstance(job, Render) and not job.seeds:
                 self._render_urgent()
+            else:
+                self._render(job)
 
     def _read(self) -> None:
         while (message := read_to_engine(self._incoming)) is not None:
             if isinstance(message, Cancel):
                 self._cancelled.add(message.job)
                 continue
-            if isinstance(message, Render):
+            if isinstance(message, Render) and not message.seeds:
                 self._urgent.put(message)
             self._jobs.put(message)
         os._exit(0)
@@ -95,14 +99,18 @@ class FakeEngine:
 
     def _render(self, job: Render | RenderSpare) -> None:
         for index, request in self._wanted(job):
+            better = isinstance(job, Render) and bool(job.seeds)
+            draft = isinstance(job, Render) and request.quality == "draft-then-best" and not better
             words = request.prompt.split()
+            if "later" in words and not better:
+                words = []
             step = 0
             while step < STEPS or "hang" in words or "deaf" in words:
                 self.send(RenderProgress(job=job.job, fraction=step / (step + 1), stage="fake"))
                 if job.job in self._cancelled and "deaf" not in words:
                     self.send(RenderCancelled(job=job.job))
                     return
-                if isinstance(job, RenderSpare):
+                if isinstance(job, RenderSpare) or job.seeds:
                     self._render_urgent()
                 if "slow" in words or "hang" in words or "deaf" in words:
                     time.sleep(SLOW_STEP_SECONDS)
@@ -117,6 +125,10 @@ class FakeEngine:
                 text = "asked to be broken"
                 self.send(RenderFailed(job=job.job, code=ErrorCode.ENGINE_FAILED, text=text))
                 return
+            if better and "flawed" in words:
+                text = f"sound {index} stays a draft"
+                self.send(RenderNotice(job=job.job, code=NoticeCode.DRAFT_STAYS, text=text))
+                continue
             seed = request.seed_of(0 if isinstance(job, RenderSpare) else index)
             self.send(
                 Rendered(
@@ -124,7 +136,8 @@ class FakeEngine:
                     index=index,
                     seed=seed,
                     seconds=0.01,
-                    wav=tiny_wav(seed, self._model),
+                    wav=tiny_wav(seed, self._model, better=better),
+                    draft=draft,
                 )
             )
         self.send(RenderDone(job=job.job))
@@ -153,15 +166,15 @@ class FakeEngine:
             os._exit(3)
 
 
-def tiny_wav(seed: int, model: str = "fake") -> bytes:
-    """Ten milliseconds; its first samples are the seed and a number for the model."""
+def tiny_wav(seed: int, model: str = "fake", *, better: bool = False) -> bytes:
+    """Ten milliseconds; its first samples are the seed, a number for the model, 1 for better."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(44_100)
-        first = (seed % 32_768, zlib.crc32(model.encode()) % 32_768)
-        file.writeframes(struct.pack("<441h", *first, *([0] * 439)))
+        first = (seed % 32_768, zlib.crc32(model.encode()) % 32_768, int(better))
+        file.writeframes(struct.pack("<441h", *first, *([0] * 438)))
     return buffer.getvalue()
 
 

@@ -33,6 +33,8 @@ class Render(Message, frozen=True, kw_only=True):
         finish: level, tail and length.
         subtype: sample format of the files, ``PCM_24`` …
         skip: indices that are published already and must not be sent again.
+        seeds: of all its sounds, if each has its draft: they are made again in their best quality,
+            while nobody waits for a ``Render`` without seeds. One that is broken is left out.
     """
 
     job: str
@@ -40,6 +42,7 @@ class Render(Message, frozen=True, kw_only=True):
     finish: FinishOptions
     subtype: str
     skip: tuple[int, ...] = ()
+    seeds: tuple[int, ...] = ()
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,11 +55,11 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 class RenderSpare(Message, frozen=True, kw_only=True):
     """Daemon to engine: render these together while nobody waits.
 
-    Whatever ``Render`` comes meanwhile is rendered between two sampler steps of this.
+    Whatever ``Render`` without seeds comes meanwhile is rendered between two sampler steps of this.
 
     Attributes:
         job: an id, echoed in every answer.
-        parts: one sound each, with the same LoRAs, steps and guidance; ``Rendered.index`` is the
+        parts: one sound each, of the same ``GenerateRequest.sampling``; ``Rendered.index`` is the
             part's number.
         subtype: sample format of the files.
     """
@@ -109,13 +112,18 @@ class RenderNotice(Message, frozen=True, kw_only=True):
 
 
 class Rendered(Message, frozen=True, kw_only=True):
-    """Engine to daemon: sound ``index`` of the job as a complete WAV file, recipe inside."""
+    """Engine to daemon: sound ``index`` of the job as a complete WAV file, recipe inside.
+
+    Attributes:
+        draft: whether it can be made better; see ``Render.seeds``.
+    """
 
     job: str
     index: int
     seed: int
     seconds: float
     wav: bytes
+    draft: bool = False
 
 
 class RenderDone(Message, frozen=True, kw_only=True):

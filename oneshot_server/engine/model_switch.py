@@ -89,9 +89,15 @@ class ModelSwitch:
         """
         return (self._next or self._engine).model_hash
 
-    def render(self, job: JobId, request: GenerateRequest, skip: Collection[int]) -> None:
+    def render(
+        self,
+        job: JobId,
+        request: GenerateRequest,
+        skip: Collection[int],
+        seeds: Sequence[int] = (),
+    ) -> None:
         """Begin a job; see ``jobs.renderer.Renderer``."""
-        self._engine.render(job, request, skip)
+        self._engine.render(job, request, skip, seeds)
 
     def render_spare(self, job: JobId, requests: Sequence[GenerateRequest]) -> None:
         """Begin what nobody waits for; see ``jobs.renderer.Renderer``."""

@@ -21,6 +21,7 @@ from oneshot_server.engine.batches import (
     asked,
     job_to_batches,
     jobs_of,
+    seeds_of,
     subtype_of,
 )
 from oneshot_server.engine.job_loras import AppliedLoras, JobLoras, LoraVersions
@@ -31,6 +32,7 @@ from oneshot_server.engine.messages import (
 )
 from oneshot_server.engine.novelty import Novelty
 from oneshot_server.engine.parents import Beginning, ParentReader
+from oneshot_server.engine.render_plan import RenderPlan, plan_render
 from oneshot_server.engine.takes import Take, Takes, takes_of
 from oneshot_server.engine.taste import Taste
 from oneshot_server.errors import BadArgumentsError, DefectError
@@ -38,7 +40,6 @@ from oneshot_server.library.projection import features_to_embedding
 from oneshot_server.library.touched_wav import touch_wav
 from oneshot_server.library.wav_encoding import encode_wav
 from oneshot_server.library.wav_metadata import embed
-from oneshot_server.pipeline.lora_sampling import Sampling, choose_sampling
 from oneshot_server.pipeline.model import Model
 from oneshot_server.pipeline.prompt_weights import without_weights
 from oneshot_server.pipeline.render import Sounds, prompt_to_words, render_draws
@@ -93,6 +94,28 @@ def _try_again(
     return tuple(again)
 
 
+def _say_nothing(_message: Rendered | RenderNotice | RenderProgress) -> None:
+    pass
+
+
+def _again(
+    broken: Sequence[tuple[Slot, str]], plan: RenderPlan, retries: _Retries, send: Send
+) -> tuple[Slot, ...]:
+    """What is rendered instead of what was broken; nothing where there are drafts.
+
+    Raises:
+        DefectError: one was tried often enough.
+    """
+    if not plan.improves:
+        return _try_again(broken, retries, send) if broken else ()
+    for slot, defect in broken:
+        text = (
+            f"sound {slot.index} stays a draft: the better one with seed {slot.seed} was {defect}"
+        )
+        send(RenderNotice(job=slot.job, code=NoticeCode.DRAFT_STAYS, text=text))
+    return ()
+
+
 class JobRenderer:
     """Renders jobs with one model.
 
@@ -138,7 +161,7 @@ class JobRenderer:
 
         Raises:
             RenderCancelledError: as ``give_way`` raised it.
-            DefectError: a sound came out broken again and again.
+            DefectError: a sound came out broken again and again; not one that has a draft.
             BadArgumentsError: no word of the prompt is known to the model, or a parent cannot be
                 used.
             NotFoundError: no such LoRA or parent.
@@ -147,7 +170,9 @@ class JobRenderer:
         ((name, request), *_) = asked(job)
         applied = self._begin(job, send)
         beginning = self._read_parents(name, request, send, give_way)
-        sampling = choose_sampling(request, applied.sampling, self._model.card)
+        plan = plan_render(
+            request, applied.sampling, self._model.card, improves=bool(seeds_of(job))
+        )
         batches = deque(job_to_batches(job, self._max_batch, self._candidates))
         takes = Takes(batches)
         ahead = sum(len(batch) for batch in batches)
@@ -165,18 +190,18 @@ class JobRenderer:
                 step: int, steps: int, batch: tuple[Slot, ...] = batch, ready: int = ready
             ) -> None:
                 give_way_and_come_back()
-                fraction = (ready + len(batch) * step / steps) / ahead
+                fraction = plan.progress((ready + len(batch) * step / steps) / ahead)
                 for name in dict.fromkeys(slot.job for slot in batch):
                     send(RenderProgress(job=name, fraction=fraction, stage="sampling"))
 
             sounds = self._render(
                 [slot.draw for slot in batch],
                 applied.told(self._model),
-                steps=sampling.steps,
-                guidance=sampling.guidance,
+                steps=plan.sampling.steps,
+                guidance=plan.sampling.guidance,
                 on_step=on_step,
                 on_sound=give_way_and_come_back,
-                sampler=sampling.sampler,
+                sampler=plan.sampling.sampler,
                 start=beginning.start if beginning else None,
             )
             broken: list[tuple[Slot, str]] = []
@@ -185,16 +210,16 @@ class JobRenderer:
                 good = takes.add(take, good=defect is None)
                 if good:
                     chosen, finished = self._choose(good)
-                    self._deliver(
-                        chosen, finished, applied, sampling, subtype_of(job), beginning, send
-                    )
+                    self._deliver(chosen, finished, applied, plan, subtype_of(job), beginning, send)
                 elif good is not None:
                     broken.append((take.slot, str(defect)))
             ready += len(batch) - len(broken)
-            if broken:
-                batches.appendleft(_try_again(broken, retries, send))
+            if again := _again(broken, plan, retries, send):
+                batches.appendleft(again)
 
     def _begin(self, job: Work, send: Send) -> AppliedLoras:
+        if seeds_of(job):  # all that is to remark was said of the drafts
+            send = _say_nothing
         for name, request in asked(job):
             self._check(name, request, send)
         applied = self._loras.apply(asked(job)[0][1].loras)
@@ -252,7 +277,7 @@ class JobRenderer:
         take: Take,
         finished: torch.Tensor,
         applied: AppliedLoras,
-        sampling: Sampling,
+        plan: RenderPlan,
         subtype: str,
         beginning: Beginning | None,
         send: Send,
@@ -267,9 +292,9 @@ class JobRenderer:
             caption=take.sounds.captions[take.position],
             negative=request.negative,
             seed=slot.seed,
-            steps=sampling.steps,
-            guidance=sampling.guidance,
-            sampler=sampling.sampler,
+            steps=plan.sampling.steps,
+            guidance=plan.sampling.guidance,
+            sampler=plan.sampling.sampler,
             loras=request.loras,
             model=self._model.card.name,
             model_hash=self._model.hash,
@@ -289,7 +314,16 @@ class JobRenderer:
         seconds = len(finished) / profile.sample_rate
         if request.touch is not None:
             wav, seconds = touch_wav(wav, request.touch)
-        send(Rendered(job=slot.job, index=slot.index, seed=slot.seed, seconds=seconds, wav=wav))
+        send(
+            Rendered(
+                job=slot.job,
+                index=slot.index,
+                seed=slot.seed,
+                seconds=seconds,
+                wav=wav,
+                draft=plan.draft,
+            )
+        )
         if nearest is not None and nearest.copied is not None:
             text = (
                 f'sound {slot.index} is a near copy of one that "{nearest.copied}" was trained on: '

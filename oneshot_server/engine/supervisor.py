@@ -62,9 +62,9 @@ class Reports(Protocol):
         ...
 
     async def engine_rendered(
-        self, job_id: JobId, index: int, seed: int, seconds: float, wav: bytes
+        self, job_id: JobId, index: int, seed: int, seconds: float, wav: bytes, *, draft: bool
     ) -> None:
-        """The engine has made a sound."""
+        """The engine has made a sound, perhaps one that it can make better."""
         ...
 
     def engine_done(self, job_id: JobId) -> None:
@@ -145,7 +145,13 @@ class Supervisor:
         if self._process is not None:
             await self._process.stop()
 
-    def render(self, job: JobId, request: GenerateRequest, skip: Collection[int]) -> None:
+    def render(
+        self,
+        job: JobId,
+        request: GenerateRequest,
+        skip: Collection[int],
+        seeds: Sequence[int] = (),
+    ) -> None:
         """Begin a job; see ``jobs.renderer.Renderer``."""
         self.state = EngineState.BUSY
         self._open.add(job)
@@ -156,6 +162,7 @@ class Supervisor:
                 finish=self._finish(request),
                 subtype=self._subtype,
                 skip=tuple(sorted(skip)),
+                seeds=tuple(seeds),
             )
         )
 
@@ -281,7 +288,12 @@ class Supervisor:
                 reports.engine_notice(JobId(message.job), message.code, message.text)
             case Rendered():
                 await reports.engine_rendered(
-                    JobId(message.job), message.index, message.seed, message.seconds, message.wav
+                    JobId(message.job),
+                    message.index,
+                    message.seed,
+                    message.seconds,
+                    message.wav,
+                    draft=message.draft,
                 )
             case RenderDone() | RenderFailed() | RenderCancelled():
                 self._report_end(message, reports)

@@ -6,7 +6,15 @@ be cut off is a hit whose sound is not there yet, as its reserve was empty: it w
 
 from collections.abc import Callable
 
-from oneshot_server.domain.events import Accepted, Cancelled, Done, Failed, JobEvent, JobId
+from oneshot_server.domain.events import (
+    Accepted,
+    Cancelled,
+    Done,
+    Failed,
+    JobEvent,
+    JobId,
+    SamplePublished,
+)
 from oneshot_server.errors import NotFoundError
 
 
@@ -28,7 +36,7 @@ class Choke:
         match event:
             case Accepted(job=job, pad=int(pad)):
                 self._waiting[job] = pad
-            case Done(job=job) | Failed(job=job) | Cancelled(job=job):
+            case SamplePublished(job=job) | Done(job=job) | Failed(job=job) | Cancelled(job=job):
                 self._waiting.pop(job, None)
 
     def struck(self, pad: int) -> None:

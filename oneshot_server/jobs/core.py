@@ -19,6 +19,7 @@ from oneshot_server.domain.events import (
     LoraReady,
     Notice,
     NoticeCode,
+    SampleImproved,
     SamplePublished,
 )
 from oneshot_server.domain.library import Library, Query, Sounds
@@ -52,7 +53,7 @@ from oneshot_server.pipeline.model_folder import (
 REMEMBERED_JOBS: Final = 256
 RECENT_SOUNDS: Final = 20
 OTHERS_LISTS: Final = ("midi_ports",)  # that transports answer themselves
-LASTING: Final = (Accepted, SamplePublished, LoraReady, Done, Failed, Cancelled)
+LASTING: Final = (Accepted, SamplePublished, SampleImproved, LoraReady, Done, Failed, Cancelled)
 
 
 class EngineInfo(Protocol):

@@ -29,6 +29,8 @@ class Job:
         cancelled: somebody wants it stopped.
         ended: its terminal event is out; a running one waits for the engine to let go of it.
         published: its sounds in the folder, by index.
+        drafts: of those that are to be made better, SHA-256 of their audio, by index.
+        improving: all its sounds have been published, and the drafts are made better now.
         last_progress: when progress was last told, by the monotonic clock, seconds.
     """
 
@@ -40,13 +42,32 @@ class Job:
     cancelled: bool = False
     ended: bool = False
     published: dict[int, SamplePublished] = field(default_factory=dict)
+    drafts: dict[int, str] = field(default_factory=dict)
+    improving: bool = False
     last_progress: float = 0.0
 
     @property
-    def complete(self) -> bool:
+    def published_all(self) -> bool:
         """Whether every sound is in the folder."""
         wanted = 1 if self.request.replay is not None else self.request.count
         return len(self.published) == wanted
+
+    @property
+    def waits_for_better(self) -> bool:
+        """Whether its drafts are all there and are to be made better."""
+        able = not (self.improving or self.cancelled or self.ended)
+        return able and self.published_all and bool(self.drafts)
+
+    @property
+    def skip(self) -> frozenset[int]:
+        """Sounds that are as they should be."""
+        return frozenset(self.published.keys() - (self.drafts.keys() if self.improving else ()))
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Of the sounds whose drafts are made better, if they are."""
+        ordered = sorted(self.published.items()) if self.improving else ()
+        return tuple(sound.seed for _, sound in ordered)
 
     @property
     def joins(self) -> bool:
@@ -75,11 +96,14 @@ class Job:
 
 def restored_job(old: JournalledJob) -> Job:
     """A job that an earlier daemon had accepted."""
-    return Job(
+    job = Job(
         id=old.id,
         request=old.request,
         # What the clock says now may be earlier: somebody may have set it.
         started=time.monotonic() - max(0.0, time.time() - old.accepted),
         engine_deaths=old.engine_deaths,
         published={sound.index: sound.event(old.id) for sound in old.sounds},
+        drafts={s.index: s.draft for s in old.sounds if s.draft and not s.improved},
     )
+    job.improving = job.waits_for_better
+    return job

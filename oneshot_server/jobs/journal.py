@@ -17,6 +17,7 @@ from oneshot_server.domain.events import (
     Failed,
     JobEvent,
     JobId,
+    SampleImproved,
     SamplePublished,
 )
 from oneshot_server.domain.requests import GenerateRequest
@@ -30,18 +31,39 @@ KEPT_JOBS: Final = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class JournalledSound:
-    """A sound of a job that is in the folder."""
+    """A sound of a job that is in the folder.
+
+    Attributes:
+        index: which of the job's.
+        path: of its file.
+        seed: of the sound.
+        seconds: its duration.
+        draft: SHA-256 of the audio that it was published with as a draft; empty if it was none.
+        improved: whether the better one has taken the draft's place.
+    """
 
     index: int
     path: str
     seed: int
     seconds: float
+    draft: str = ""
+    improved: bool = False
 
     def event(self, job: JobId) -> SamplePublished:
         """What was told of it when it was published, as a sound of this job."""
         return SamplePublished(
-            job=job, index=self.index, path=self.path, seed=self.seed, seconds=self.seconds
+            job=job,
+            index=self.index,
+            path=self.path,
+            seed=self.seed,
+            seconds=self.seconds,
+            draft=bool(self.draft),
         )
+
+    def events(self, job: JobId) -> list[SamplePublished | SampleImproved]:
+        """All that was told of it."""
+        published = self.event(job)
+        return [published, published.improved(self.seconds)] if self.improved else [published]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +81,9 @@ class Journal:
     """Jobs and their sounds in the database; what a method writes is committed when it returns.
 
     What is about to be done (``accept``, ``intend``) is refused when it cannot be written down.
-    What has happened (``published``, ``engine_died``, ``end``) cannot be refused: it is written
-    down as soon as the disk lets us. Until then a restart may do it again, and the intents keep
-    it from publishing twice.
+    What has happened (``published``, ``improved``, ``engine_died``, ``end``) cannot be refused: it
+    is written down as soon as the disk lets us. Until then a restart may do it again, and the
+    intents keep it from publishing twice.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -90,9 +112,9 @@ class Journal:
         """
         with database_errors():
             self._connection.execute(
-                "INSERT OR REPLACE INTO sounds (job, sound, path, seed, seconds) "
-                "VALUES (?, ?, ?, ?, ?)",
-                (job, sound.index, sound.path, sound.seed, sound.seconds),
+                "INSERT OR REPLACE INTO sounds (job, sound, path, seed, seconds, draft) "
+                "VALUES (?, ?, ?, ?, ?, ?)",
+                (job, sound.index, sound.path, sound.seed, sound.seconds, sound.draft),
             )
 
     def published(self, job: JobId, index: int, path: str) -> None:
@@ -100,6 +122,13 @@ class Journal:
         self._note(
             "UPDATE sounds SET published = 1, path = ? WHERE job = ? AND sound = ?",
             (path, job, index),
+        )
+
+    def improved(self, job: JobId, index: int, seconds: float) -> None:
+        """The better one has taken the draft's place."""
+        self._note(
+            "UPDATE sounds SET improved = 1, seconds = ? WHERE job = ? AND sound = ?",
+            (seconds, job, index),
         )
 
     def engine_died(self, job: JobId) -> None:
@@ -123,7 +152,8 @@ class Journal:
                 (job, msgspec.json.encode(request).decode(), time.time()),
             ),
             (
-                "INSERT INTO sounds VALUES (?, ?, ?, ?, ?, 1)",
+                "INSERT INTO sounds (job, sound, path, seed, seconds, published) "
+                "VALUES (?, ?, ?, ?, ?, 1)",
                 (job, sound.index, sound.path, sound.seed, sound.seconds),
             ),
         ]
@@ -179,12 +209,20 @@ class Journal:
 
     def _sounds_of(self, job: str) -> tuple[JournalledSound, ...]:
         rows = self._connection.execute(
-            "SELECT sound, path, seed, seconds, published FROM sounds WHERE job = ? ORDER BY sound",
+            "SELECT sound, path, seed, seconds, draft, improved, published FROM sounds "
+            "WHERE job = ? ORDER BY sound",
             (job,),
         )
         return tuple(
-            JournalledSound(index=index, path=path, seed=seed, seconds=seconds)
-            for index, path, seed, seconds, published in rows
+            JournalledSound(
+                index=index,
+                path=path,
+                seed=seed,
+                seconds=seconds,
+                draft=draft,
+                improved=bool(improved),
+            )
+            for index, path, seed, seconds, draft, improved, published in rows
             # ``Path.exists`` raises where a folder may not be looked into
             if published or os.path.exists(path)  # noqa: PTH110
         )
@@ -200,7 +238,8 @@ class Journal:
             if row is None:
                 return ()
             sounds = self._sounds_of(job)
-        events: list[JobEvent] = [Accepted(job=job), *(sound.event(job) for sound in sounds)]
+        events: list[JobEvent] = [Accepted(job=job)]
+        events += [event for sound in sounds for event in sound.events(job)]
         match row[0]:
             case None:
                 pass

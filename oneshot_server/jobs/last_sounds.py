@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 from oneshot_server.domain.events import (
     Accepted,
@@ -10,6 +11,7 @@ from oneshot_server.domain.events import (
     Failed,
     JobEvent,
     JobId,
+    SampleImproved,
     SamplePublished,
 )
 
@@ -33,7 +35,11 @@ class LastSounds:
                 self._open[job] = number, self._key(number)
             case SamplePublished(job=job) if job in self._open:
                 number, key = self._open[job]
-                self._last[number] = key, event
+                self._last[number] = key, replace(event, draft=False)
+            case SampleImproved(job=job, seconds=seconds) if job in self._open:
+                number, key = self._open[job]
+                if number in self._last and self._last[number][1].path == event.path:
+                    self._last[number] = key, replace(self._last[number][1], seconds=seconds)
             case Done(job=job) | Failed(job=job) | Cancelled(job=job):
                 self._open.pop(job, None)
 

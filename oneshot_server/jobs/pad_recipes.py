@@ -1,7 +1,7 @@
 """What a pad's sounds depend on, as a hash: two sounds of one hash differ by their seeds alone."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
@@ -47,7 +47,7 @@ class PadRecipe:
     key: str
     request: GenerateRequest
     seed_policy: str
-    group: tuple[tuple[LoraWeight, ...], int | None, float | None]
+    group: Hashable
 
 
 class PadRecipes:
@@ -108,6 +108,8 @@ class PadRecipes:
     def _recipe(self, number: int, pad: Pad, blend: "_Blend", model_hash: str) -> PadRecipe:
         loras, files = blend
         request = replace(pad.request(seed=pad.seed), loras=loras)
+        if request.quality == "draft-then-best":  # nobody waits, so there is no need of a draft
+            request = replace(request, quality="best")
         walks = pad.seed_policy == "walk"
         content = msgspec.json.encode(
             (
@@ -126,7 +128,7 @@ class PadRecipes:
             key=hashlib.sha256(content).hexdigest()[:KEY_DIGITS],
             request=request,
             seed_policy=pad.seed_policy,
-            group=(request.loras, request.steps, request.guidance),
+            group=request.sampling,
         )
 
     def _fingerprint(self, lora: LoraWeight) -> tuple[int, int]:

@@ -125,7 +125,7 @@ class Pads:
             self._hits += 1
             return job
         self._misses += 1
-        crowded = self._reserve.behind or len(self._queue) >= self._most_waiting
+        crowded = self._reserve.behind or self._queue.urgent >= self._most_waiting
         if crowded and (last := self._last.of(number)) is not None:
             return self._repeat(number, replace(pad.request(seed=last.seed), touch=touch), last)
         request = replace(pad.request(seed=self._reserve.seed_for(number)), touch=touch)

@@ -19,7 +19,6 @@ from oneshot_server.domain.events import (
     Notice,
     NoticeCode,
     Progress,
-    SamplePublished,
     TerminalEvent,
 )
 from oneshot_server.domain.requests import GenerateRequest
@@ -31,9 +30,10 @@ from oneshot_server.errors import (
     OneshotError,
     ShutdownError,
 )
+from oneshot_server.jobs.delivery import Delivery
 from oneshot_server.jobs.event_bus import EventBus
 from oneshot_server.jobs.job import Job, restored_job
-from oneshot_server.jobs.journal import Journal, JournalledJob, JournalledSound
+from oneshot_server.jobs.journal import Journal, JournalledJob
 from oneshot_server.jobs.publisher import Publisher
 from oneshot_server.jobs.renderer import Renderer, SpareReports
 
@@ -72,12 +72,13 @@ class JobQueue:
     ) -> None:
         self._renderer = renderer
         self._journal = journal
-        self._publisher = publisher
+        self._delivery = Delivery(journal=journal, publisher=publisher, bus=bus)
         self._bus = bus
         self._limit = limit
         self._ahead = ahead
         self._spare = spare
         self._waiting: deque[Job] = deque()
+        self._drafted: deque[Job] = deque()
         self._held: deque[Job] = deque()
         self._drained: asyncio.Event | None = None
         self._running: dict[JobId, Job] = {}
@@ -85,20 +86,26 @@ class JobQueue:
 
     def __len__(self) -> int:
         """Jobs that wait or run."""
-        return len(self._waiting) + len(self._held) + len(self._running)
+        return len(self._waiting) + len(self._drafted) + len(self._held) + len(self._running)
+
+    @property
+    def urgent(self) -> int:
+        """Jobs of which somebody waits for a first sound."""
+        running = sum(not job.improving for job in self._running.values())
+        return len(self._waiting) + len(self._held) + running
 
     @property
     def waited_for(self) -> bool:
         """Whether somebody waits for a job's end."""
         running = any(not job.ended for job in self._running.values())
-        return bool(self._waiting or self._held) or running
+        return bool(self._waiting or self._drafted or self._held) or running
 
     def restore(self, jobs: Iterable[JournalledJob]) -> None:
         """Take up what an earlier daemon had accepted and could not end."""
         for old in jobs:
             job = restored_job(old)
             log.info("job restored", job=job.id, published=len(job.published))
-            self._waiting.append(job)
+            (self._drafted if job.improving else self._waiting).append(job)
         self._start_next()
 
     def check_open(self) -> None:
@@ -128,7 +135,7 @@ class JobQueue:
 
     def cancel(self, job_id: JobId) -> None:
         """Cancel a job; see ``domain.core.Core``."""
-        for line in (self._waiting, self._held):
+        for line in (self._waiting, self._drafted, self._held):
             for job in line:
                 if job.id == job_id:
                     line.remove(job)
@@ -146,10 +153,11 @@ class JobQueue:
         """End every job; nothing is taken or published from now on."""
         self._closed = True
         text = "the daemon was shut down"
-        for job in [*self._running.values(), *self._waiting, *self._held]:
+        for job in [*self._running.values(), *self._waiting, *self._drafted, *self._held]:
             self._end(job, job.failed(ErrorCode.CANCELLED_BY_SHUTDOWN, text))
         self._running.clear()
         self._waiting.clear()
+        self._drafted.clear()
         self._held.clear()
 
     async def drain(self) -> None:
@@ -190,39 +198,39 @@ class JobQueue:
             self._bus.emit(Notice(job=job.id, code=code, text=text))
 
     async def engine_rendered(
-        self, job_id: JobId, index: int, seed: int, seconds: float, wav: bytes
+        self,
+        job_id: JobId,
+        index: int,
+        seed: int,
+        seconds: float,
+        wav: bytes,
+        *,
+        draft: bool = False,
     ) -> None:
-        """The engine has made a sound: publish it."""
+        """The engine has made a sound: publish it, or put it in its draft's place."""
         if self._spare is not None and job_id.startswith(SPARE):
             await self._spare.rendered(job_id, index, seed, seconds, wav)
             return
         job = self._current(job_id)
-        if job is None or job.cancelled or index in job.published:
+        if job is None or job.cancelled:
             return
-        name = self._publisher.name_for(job.request.title, seed)
-        intended = JournalledSound(
-            index=index, path=str(self._publisher.folder / name), seed=seed, seconds=seconds
-        )
         try:
-            self._journal.intend(job.id, intended)
-            # A disk may take its time to say that a file is safe; OSC goes on meanwhile.
-            path = str(await asyncio.to_thread(self._publisher.publish, wav, name))
+            if not job.improving and index not in job.published:
+                await self._delivery.publish(job, index, seed, seconds, wav, draft=draft)
+            elif job.improving and index in job.drafts:
+                await self._delivery.improve(job, index, seconds, wav)
         except OneshotError as error:
-            self._publisher.release(name)
             self._fail(job, error.code, str(error))
-            return
-        self._journal.published(job.id, index, path)
-        event = SamplePublished(job=job.id, index=index, path=path, seed=seed, seconds=seconds)
-        job.published[index] = event
-        if self._current(job_id) is job:
-            self._bus.emit(event)
 
     def engine_done(self, job_id: JobId) -> None:
         """The engine has made every sound of the job."""
         if self._is_spare(job_id, ""):
             return
         job = self._take(job_id)
-        if job is not None:
+        if job is not None and job.waits_for_better:
+            job.improving = True
+            self._drafted.append(job)
+        elif job is not None:
             self._end(job, job.done())
         self._start_next()
 
@@ -263,32 +271,41 @@ class JobQueue:
             text = f"the engine died {job.engine_deaths} times on this job, the last time: {text}"
             self._end(job, Failed(job=job.id, code=ErrorCode.ENGINE_FAILED, text=text))
         else:
-            self._waiting.appendleft(job)
+            (self._drafted if job.improving else self._waiting).appendleft(job)
 
     def engine_gave_up(self, text: str) -> None:
         """There will be no engine: end what waits for it."""
-        while self._waiting:
-            job = self._waiting.popleft()
+        while line := self._waiting or self._drafted:
+            job = line.popleft()
             self._end(job, Failed(job=job.id, code=ErrorCode.ENGINE_FAILED, text=text))
         self._start_next()
 
     def _start_next(self) -> None:
-        while self._waiting and not self._closed and self._is_taken_now(self._waiting[0]):
-            job = self._waiting.popleft()
+        while (line := self._waiting or self._drafted) and self._is_taken_now(line[0]):
+            job = line.popleft()
             self._running[job.id] = job
-            if job.complete:  # the daemon was killed a moment before saying so
-                self.engine_done(job.id)
+            if job.published_all and not job.improving:
+                self.engine_done(job.id)  # the daemon was killed a moment before saying so
                 return
-            self._renderer.render(job.id, job.request, frozenset(job.published))
-        if self._drained is not None and not self._running and not self._waiting:
+            self._renderer.render(job.id, job.request, job.skip, job.seeds)
+        if self._drained is not None and not (self._running or self._waiting or self._drafted):
             self._drained.set()
 
     def _is_taken_now(self, job: Job) -> bool:
-        """Whether the renderer is free for the job, or can render it with those that it has."""
+        """Whether the renderer is free for the job, or can render it with those that it has.
+
+        Drafts are made better when nothing else is to be done, and give way.
+        """
+        if self._closed:
+            return False
         if not self._running:
             return self._renderer.state is EngineState.READY
-        able = self._renderer.state is EngineState.BUSY and len(self._running) < self._ahead
-        return able and job.joins and all(other.joins for other in self._running.values())
+        urgent = [other for other in self._running.values() if not other.improving]
+        able = self._renderer.state is EngineState.BUSY and not job.improving
+        if not urgent:
+            return able
+        joins = job.joins and all(other.joins for other in urgent)
+        return able and joins and len(urgent) < self._ahead
 
     def _is_spare(self, job_id: JobId, failure: str) -> bool:
         """Pass on the end of what nobody waits for."""

@@ -25,16 +25,24 @@ class Renderer(Protocol):
         """Why it has given up, if it has."""
         ...
 
-    def render(self, job: JobId, request: GenerateRequest, skip: Collection[int]) -> None:
+    def render(
+        self,
+        job: JobId,
+        request: GenerateRequest,
+        skip: Collection[int],
+        seeds: Sequence[int] = (),
+    ) -> None:
         """Begin a job; sounds in ``skip`` exist already.
 
         While ``state`` is ready, or, for hits, while hits are all that it has:
-        it renders together what it can.
+        it renders together what it can. Also while all that it has is a job with ``seeds``, which
+        gives way: those are of the job's drafts, which are made better. One that is broken is left
+        as it is, with a notice.
         """
         ...
 
     def render_spare(self, job: JobId, requests: Sequence[GenerateRequest]) -> None:
-        """Begin what nobody waits for, one sound each, with the same LoRAs, steps and guidance.
+        """Begin what nobody waits for, one sound each, of the same ``GenerateRequest.sampling``.
 
         In any state but loading and failed; a job is rendered before the next sampler step of this.
         """

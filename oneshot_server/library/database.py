@@ -64,6 +64,10 @@ MIGRATIONS: Final[Sequence[str]] = (
     """
     CREATE TABLE plays (content TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE sounds ADD COLUMN draft TEXT NOT NULL DEFAULT '';
+    ALTER TABLE sounds ADD COLUMN improved INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 """Scripts that bring a file from version n to n + 1; only ever appended to."""
 

@@ -6,24 +6,18 @@ hidden folder ``.oneshot-marks`` of the samples folder, named by the hash of its
 follows the file when that is moved or renamed, and comes back when a deleted file comes back.
 """
 
-import os
-import secrets
-import shutil
-import stat
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from oneshot_server.domain.library import Mark
-from oneshot_server.errors import BadArgumentsError, ForbiddenError, NotFoundError
+from oneshot_server.errors import BadArgumentsError
 from oneshot_server.library.atomic_file import write_atomically
-from oneshot_server.library.samples_folder import PART_PREFIX, PART_SUFFIX, explained
+from oneshot_server.library.rewriting import rewrite_file
 from oneshot_server.library.wav_metadata import extract, mark_wav
 
 FOLDER: Final = ".oneshot-marks"
-LARGEST_RENDER: Final = 64 * 1024**2
 
 
 class _Sidecar(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,36 +40,14 @@ def mark_render(path: Path, mark: Mark, samples: Path) -> None:
         MetadataError: it is no render.
         NotFoundError: it is gone.
         DiskFullError: no space left.
-        ForbiddenError: it cannot be written, or somebody wrote it at the same moment.
+        ForbiddenError: it cannot be written, or somebody writes it again and again.
     """
-    part = samples / f"{PART_PREFIX}{secrets.token_hex(8)}{PART_SUFFIX}"
-    try:
-        before = path.lstat()
-        wav = path.read_bytes() if _may_be_render(before) else b""
+
+    def change(wav: bytes) -> bytes:
         extract(wav)
-        marked = mark_wav(wav, mark)
-        try:
-            with part.open("xb") as file:
-                file.write(marked)
-                file.flush()
-                os.fsync(file.fileno())
-            with suppress(OSError):  # a file system may have no such attributes
-                shutil.copystat(path, part)
-            _check_same(path, before)
-            part.replace(path)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-    except FileNotFoundError:
-        raise NotFoundError(f"{path} is gone") from None
-    except OSError as error:
-        raise explained(error, path.parent) from error
+        return mark_wav(wav, mark)
 
-
-def _check_same(path: Path, before: os.stat_result) -> None:
-    now = path.lstat()
-    if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-        raise ForbiddenError(f"{path.name} is being written by another program: try again")
+    rewrite_file(path, change, samples, keep_time=True)
 
 
 def mark_foreign(samples: Path, content: str, name: str, mark: Mark) -> None:
@@ -102,10 +74,6 @@ def foreign_mark(samples: Path, content: str) -> Mark | None:
         return Mark(stars=sidecar.stars, tags=sidecar.tags)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, BadArgumentsError):
         return None
-
-
-def _may_be_render(status: os.stat_result) -> bool:
-    return stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST_RENDER
 
 
 def _sidecar(samples: Path, content: str) -> Path:

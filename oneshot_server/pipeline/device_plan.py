@@ -52,6 +52,7 @@ class Size:
         vae: its parameters.
         unet_cells: numbers in a full-width feature map of a sound's latents.
         vae_cells: numbers in a full-width feature map of a sound's image; 0 if it has no networks.
+        distilled_unet: parameters of the one for few steps; 0 without one.
     """
 
     unet: int
@@ -59,11 +60,12 @@ class Size:
     vae: int
     unet_cells: int
     vae_cells: int
+    distilled_unet: int = 0
 
     @property
     def parameters(self) -> int:
         """Of all parts."""
-        return self.unet + self.text_encoder + self.vae
+        return self.unet + self.distilled_unet + self.text_encoder + self.vae
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ class LoraBlender:
     matter, nor in which order a blend is named. The last few blends are kept where they are small.
 
     Args:
-        model: the model; its UNet and text encoder are changed in place.
+        model: the model; its UNets and text encoder are changed in place.
         most_blends: fused blends that are kept at the most.
         most_bytes: memory that they may take together.
     """

@@ -50,7 +50,7 @@ class ModelModules:
         self._model = model
 
     def targets(self, file: LoraFile) -> list[Target]:
-        """All modules that a LoRA changes.
+        """All modules that a LoRA changes; those of the UNet in the one for few steps, too.
 
         Raises:
             ModelError: the model has no such modules, or of other shapes; the text names the
@@ -71,6 +71,9 @@ class ModelModules:
                     f"has {tuple(weight.shape)}: expected a LoRA of that model"
                 )
             found.append(Target(key=f"{lora.part}.{key}", weight=weight, lora=lora))
+            if lora.part == "unet" and key in self._distilled:
+                other = self._distilled[key]
+                found.append(Target(key=f"distilled_unet.{key}", weight=other, lora=lora))
         if missing:
             raise ModelError(
                 f"{file.path} is for modules that the model {self._model.card.name} has not: "
@@ -84,6 +87,12 @@ class ModelModules:
             "unet": _weights(self._model.unet),
             "text_encoder": _weights(self._model.text_encoder),
         }
+
+    @cached_property
+    def _distilled(self) -> dict[str, torch.Tensor]:
+        """Of the UNet for few steps, which has the names and shapes of the other one."""
+        unet = self._model.distilled_unet
+        return {} if unet is None else _weights(unet)
 
     @cached_property
     def _flat(self) -> dict[Part, dict[str, str]]:

@@ -16,6 +16,7 @@ from msgspec import Meta
 from oneshot_server.domain import parameters
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.errors import ModelError
+from oneshot_server.pipeline.distilled import GUIDANCE, check_distilled
 from oneshot_server.pipeline.model_folder import ModelCard
 
 METADATA_KEY: Final = "oneshot_sampling"
@@ -31,7 +32,7 @@ class LoraSampling(msgspec.Struct, frozen=True, kw_only=True):
         guidance: classifier-free guidance scale.
     """
 
-    sampler: parameters.Sampler | None = None
+    sampler: parameters.ManyStepSampler | None = None
     steps: Annotated[int, Meta(ge=parameters.STEPS.low, le=parameters.STEPS.high)] | None = None
     guidance: (
         Annotated[float, Meta(ge=parameters.GUIDANCE.low, le=parameters.GUIDANCE.high)] | None
@@ -50,15 +51,36 @@ class Sampling:
 def choose_sampling(
     request: GenerateRequest, wishes: Sequence[LoraSampling], card: ModelCard
 ) -> Sampling:
-    """What the request says, else the first LoRA that says something, else the model."""
-    asked = LoraSampling(sampler=request.sampler, steps=request.steps, guidance=request.guidance)
-    own = LoraSampling(sampler=card.sampler, steps=card.steps, guidance=card.guidance)
-    sources = (asked, *wishes, own)
+    """What the request says, else the first LoRA that says something, else the model.
+
+    Where both leave all of it open, the model's UNet for few steps is taken if it has one, unless
+    the request wants the best.
+
+    Raises:
+        BadArgumentsError: the request asks for those few steps and for what they cannot do.
+    """
+    if request.sampler == "distilled" or _is_quick(request, wishes, card):
+        check_distilled(
+            card,
+            steps=request.steps,
+            guidance=request.guidance,
+            negative=request.negative,
+            from_sounds=request.reshape is not None,
+        )
+        return Sampling(sampler="distilled", steps=card.distilled_steps, guidance=GUIDANCE)
+    sources = (request, *wishes, card)
 
     def first(key: str) -> Any:  # noqa: ANN401 - of the key's type
         return next(v for source in sources if (v := getattr(source, key)) is not None)
 
     return Sampling(sampler=first("sampler"), steps=first("steps"), guidance=first("guidance"))
+
+
+def _is_quick(request: GenerateRequest, wishes: Sequence[LoraSampling], card: ModelCard) -> bool:
+    asked = (request.steps, request.guidance, request.sampler, request.reshape)
+    left_open = not request.negative and all(value is None for value in asked)
+    wished = any(wish != LoraSampling() for wish in wishes)
+    return bool(card.distilled_steps) and request.quality != "best" and left_open and not wished
 
 
 def read_lora_sampling(path: Path, metadata: Mapping[str, str]) -> LoraSampling:

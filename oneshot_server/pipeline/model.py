@@ -18,6 +18,7 @@ from oneshot_server.pipeline.device_plan import DevicePlan
 from oneshot_server.pipeline.model_folder import (
     CARD_FILE,
     ModelCard,
+    distilled_of,
     hash_model,
     read_card,
     read_words,
@@ -45,6 +46,7 @@ class Model:
         tokenizer: text to token numbers.
         text_encoder: token numbers to embeddings, (batch, tokens, width).
         unet: the denoiser, on latents of (batch, channels, rows, columns).
+        distilled_unet: the same for few steps; ``None`` for a model that has or needs none.
         vae: images of (batch, image_channels, mels, frames) to latents and back.
         scheduler_config: the noise schedule, as ``scheduler_config.json`` says.
         device: where the parts are.
@@ -61,6 +63,7 @@ class Model:
     scheduler_config: dict[str, Any]
     device: torch.device
     plan: DevicePlan = PLAIN
+    distilled_unet: Any | None = None
 
     @property
     def latent_shape(self) -> tuple[int, int, int]:
@@ -78,13 +81,16 @@ class Model:
         return channels, rows, columns
 
 
-def load_model(folder: Path, device: torch.device, plan: DevicePlan = PLAIN) -> Model:
+def load_model(
+    folder: Path, device: torch.device, plan: DevicePlan = PLAIN, *, distilled: bool = True
+) -> Model:
     """Load every part of a model.
 
     Args:
         folder: with ``oneshot.json``.
         device: where the parts go.
         plan: how they are held there; by default in single precision and whole.
+        distilled: whether the UNet for few steps is loaded, too, if there is one.
 
     Raises:
         NotFoundError: its weights are not there.
@@ -97,13 +103,15 @@ def load_model(folder: Path, device: torch.device, plan: DevicePlan = PLAIN) -> 
     # Their progress bars are for terminals; the engine's stderr is a log.
     disable_progress_bar()
     dtype = dtype_of(plan.precision)
+    few_steps = distilled_of(weights, card) if distilled else None
     if weights.is_file():
         parts = load_checkpoint(weights, dtype=dtype, prediction=card.prediction)
     else:
-        parts = _load_folder(weights, dtype)
-    for name in ("unet", "text_encoder", "vae"):
-        parts[name].eval().requires_grad_(requires_grad=False)
-        _own(parts[name])
+        parts = _load_folder(weights, dtype, few_steps)
+    for name in ("unet", "distilled_unet", "text_encoder", "vae"):
+        if name in parts:
+            parts[name].eval().requires_grad_(requires_grad=False)
+            _own(parts[name])
     _check_image(card, parts["vae"].config)
     place_parts(parts, device, plan)
     return Model(card=card, words=words, hash=digest, device=device, plan=plan, **parts)
@@ -120,7 +128,7 @@ def _own(part: torch.nn.Module) -> None:
         tensor.data = tensor.data.clone()
 
 
-def _load_folder(folder: Path, dtype: torch.dtype) -> dict[str, Any]:
+def _load_folder(folder: Path, dtype: torch.dtype, distilled: Path | None) -> dict[str, Any]:
     """The parts of a folder in diffusers' layout, on the CPU."""
     scheduler_config = _config(folder / "scheduler" / "scheduler_config.json")
     vae_class = _config(folder / "vae" / "config.json").get("_class_name")
@@ -130,25 +138,45 @@ def _load_folder(folder: Path, dtype: torch.dtype) -> dict[str, Any]:
             f"{folder / 'vae' / 'config.json'}: _class_name = {vae_class!r}, "
             f"expected one of {', '.join(vae_kinds)}"
         )
+    places: dict[str, tuple[Path, Any]] = {
+        "unet": (folder / "unet", UNet2DConditionModel),
+        "text_encoder": (folder / "text_encoder", CLIPTextModel),
+        "vae": (folder / "vae", vae_kinds[vae_class]),
+    }
+    if distilled is not None:
+        places["distilled_unet"] = (distilled, UNet2DConditionModel)
     try:
         parts = {
             name: kind.from_pretrained(
-                folder / name,
+                place,
                 local_files_only=True,
                 use_safetensors=True,
                 torch_dtype=dtype,
-                **_variant(folder / name),
+                **_variant(place),
             )
-            for name, kind in (
-                ("unet", UNet2DConditionModel),
-                ("text_encoder", CLIPTextModel),
-                ("vae", vae_kinds[vae_class]),
-            )
+            for name, (place, kind) in places.items()
         }
         tokenizer = AutoTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
     except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise ModelError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error
+    if distilled is not None:
+        _check_alike(parts["unet"], parts["distilled_unet"], distilled)
     return {"tokenizer": tokenizer, "scheduler_config": scheduler_config, **parts}
+
+
+def _check_alike(unet: torch.nn.Module, other: torch.nn.Module, folder: Path) -> None:
+    """Refuse another architecture: both take the same latents, and the same LoRAs."""
+    expected, found = (
+        {name: tuple(tensor.shape) for name, tensor in part.state_dict().items()}
+        for part in (unet, other)
+    )
+    for name in sorted(expected.keys() | found.keys()):
+        here, there = expected.get(name), found.get(name)
+        if here != there:
+            raise ModelError(
+                f"{folder}: {name} has the shape {there}, but {here} in the model's other UNet: "
+                "expected the same architecture"
+            )
 
 
 def _variant(part: Path) -> dict[str, str]:

@@ -14,7 +14,13 @@ from oneshot_server.domain.mel_profile import MelProfile
 from oneshot_server.errors import BadArgumentsError, NotFoundError
 from oneshot_server.library.atomic_file import write_atomically
 from oneshot_server.library.named_folders import find_folder
-from oneshot_server.pipeline.model_folder import CARD_FILE, STARTER_NAME, ModelCard, read_card
+from oneshot_server.pipeline.model_folder import (
+    CARD_FILE,
+    STARTER_NAME,
+    ModelCard,
+    distilled_of,
+    read_card,
+)
 from oneshot_server.pipeline.stable_diffusion.hub import fetch_model, is_hub_name
 from oneshot_server.pipeline.stable_diffusion.recognise import (
     Prediction,
@@ -79,6 +85,7 @@ def add_model(
     if profile is None and (path / CARD_FILE).is_file():
         card = read_card(path)
     card = replace(card, name=own, source=str(path), revision=revision, prediction=prediction)
+    distilled_of(path, card)
     folder = models / own
     write_atomically(
         folder / CARD_FILE, msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n"

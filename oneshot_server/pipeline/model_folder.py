@@ -4,17 +4,17 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from oneshot_server.domain.mel_profile import MelProfile
-from oneshot_server.domain.parameters import Sampler
+from oneshot_server.domain.parameters import ManyStepSampler
 from oneshot_server.errors import ModelError, NotFoundError
 from oneshot_server.library.hash_cache import hash_file
 from oneshot_server.library.named_folders import find_folder, visible_folders
 from oneshot_server.pipeline.prompt import Words
-from oneshot_server.pipeline.stable_diffusion.recognise import PARTS, Prediction
+from oneshot_server.pipeline.stable_diffusion.recognise import DISTILLED, PARTS, Prediction
 
 CARD_FILE: Final = "oneshot.json"
 WORDS_FILE: Final = "words.json"
@@ -38,6 +38,9 @@ class ModelCard:
             what can still become of the noise (Kynkäänniemi et al., 2024).
         guidance_to: guidance ends at this share of the noise.
         sampler: sampler where a request leaves it open.
+        distilled_steps: of the UNet in ``unet_distilled``, which was distilled to so many steps of
+            DDIM with trailing time steps, guidance and an empty negative prompt being in it; 0
+            without one.
         source: the folder or file that holds the weights; empty if they are beside the card.
         revision: what was taken of a hub's model; empty for what is the producer's own.
         prediction: what the UNet of a checkpoint in one file predicts; a folder says it itself.
@@ -51,7 +54,8 @@ class ModelCard:
     guidance: float = 7.5
     guidance_from: float = 1.0
     guidance_to: float = 0.0
-    sampler: Sampler = "dpmpp-2m"
+    sampler: ManyStepSampler = "dpmpp-2m"
+    distilled_steps: int = 0
     source: str = ""
     revision: str = ""
     prediction: Prediction | None = None
@@ -65,6 +69,7 @@ class ModelCard:
             ("guidance", self.guidance, 0, 30),
             ("guidance_from", self.guidance_from, 0, 1),
             ("guidance_to", self.guidance_to, 0, 1),
+            ("distilled_steps", self.distilled_steps, 0, 200),
         ):
             if not low <= value <= high:
                 raise ValueError(f"{name} = {value}, expected {low} to {high}")
@@ -127,6 +132,27 @@ def weights_of(folder: Path, card: ModelCard) -> Path:
     return weights
 
 
+def distilled_of(weights: Path, card: ModelCard) -> Path | None:
+    """The folder of a model's UNet for few steps; ``None`` for a model without one.
+
+    Args:
+        weights: as ``weights_of`` says.
+        card: of the model.
+
+    Raises:
+        ModelError: it should be there and is not; the text names it.
+    """
+    if not card.distilled_steps:
+        return None
+    folder = weights / DISTILLED
+    if not any(folder.glob("*.safetensors")):
+        raise ModelError(
+            f"{folder} has no weights, but {CARD_FILE} of {card.name} says distilled_steps = "
+            f"{card.distilled_steps}: expected a UNet for so many steps there, or 0"
+        )
+    return folder
+
+
 def read_card(folder: Path) -> ModelCard:
     """Read ``oneshot.json``.
 
@@ -159,10 +185,10 @@ def hash_model(folder: Path) -> str:
     weights = weights_of(folder, card)
     whole = hashlib.sha256()
     if card.source:
-        told = msgspec.json.encode(replace(card, name="", source="", revision=""))
+        told = msgspec.json.encode(_told(card))
         whole.update(f"{hashlib.sha256(told).hexdigest()}  {CARD_FILE}\n".encode())
     try:
-        for name, digest in _hashes(weights, own_card=not card.source):
+        for name, digest in _hashes(weights, card):
             whole.update(f"{digest}  {name}\n".encode())
     except OSError as error:
         raise ModelError(f"{weights} cannot be read: {error.strerror or error}") from None
@@ -187,14 +213,23 @@ def hash_part(folder: Path, part: str) -> str:
     return whole.hexdigest()
 
 
-def _hashes(weights: Path, *, own_card: bool) -> Iterator[tuple[str, str]]:
+def _told(card: ModelCard) -> dict[str, Any]:
+    """What a card says but where the weights are and under which name."""
+    told: dict[str, Any] = msgspec.to_builtins(replace(card, name="", source="", revision=""))
+    if not card.distilled_steps:  # hashes of before there was such a key stay
+        del told["distilled_steps"]
+    return told
+
+
+def _hashes(weights: Path, card: ModelCard) -> Iterator[tuple[str, str]]:
     """Name and SHA-256 of each file, checked against the folder's own sums."""
     if weights.is_file():
         yield weights.suffix, hash_file(weights)
         return
+    own_card = not card.source
     expected = _read_sums(weights)
     found: set[str] = set()
-    for path in _model_files(weights, own_card=own_card):
+    for path in _model_files(weights, card):
         name = path.relative_to(weights).as_posix()
         digest = hash_file(path)
         if expected and digest != expected.get(name, digest):
@@ -204,7 +239,9 @@ def _hashes(weights: Path, *, own_card: bool) -> Iterator[tuple[str, str]]:
             )
         found.add(name)
         yield name, digest
-    if missing := sorted(name for name in expected.keys() - found if own_card or "/" in name):
+    listed = (name for name in expected.keys() - found if own_card or "/" in name)
+    # A part that is listed and there, but not used, is no fault.
+    if missing := sorted(name for name in listed if not (weights / name).is_file()):
         raise ModelError(
             f"{weights / missing[0]} is missing: expected SHA-256 {expected[missing[0]]}. "
             "Install the model again."
@@ -212,24 +249,31 @@ def _hashes(weights: Path, *, own_card: bool) -> Iterator[tuple[str, str]]:
 
 
 def write_sums(folder: Path) -> None:
-    """Write ``SHA256SUMS`` over the model's files, as ``sha256sum --check`` reads it."""
+    """Write ``SHA256SUMS`` over the model's files, as ``sha256sum --check`` reads it.
+
+    Raises:
+        ModelError: the folder has no card, or not all that the card says.
+    """
+    card = read_card(folder)
     lines = [
         f"{hash_file(path)}  {path.relative_to(folder).as_posix()}\n"
-        for path in _model_files(folder, own_card=True)
+        for path in _model_files(folder, card)
     ]
     (folder / SUMS_FILE).write_text("".join(lines), encoding="utf-8")
 
 
-def _model_files(folder: Path, *, own_card: bool) -> Iterator[Path]:
+def _model_files(folder: Path, card: ModelCard) -> Iterator[Path]:
     """Everything that shapes a sound, in a fixed order.
 
     Not pictures and prose, nor what a hub's folder has beside the parts: the same weights once
     more in one file, a safety checker.
     """
-    top = [CARD_FILE, WORDS_FILE] if own_card else [WORDS_FILE]
+    top = [WORDS_FILE] if card.source else [CARD_FILE, WORDS_FILE]
     files = [folder / name for name in top if (folder / name).is_file()]
     for part in PARTS:
         files += _files_in(folder / part)
+    if (distilled := distilled_of(folder, card)) is not None:
+        files += _files_in(distilled)
     yield from sorted(files)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from oneshot_server.domain.mel_profile import MelProfile
 from oneshot_server.library.safetensors_header import read_header
 from oneshot_server.pipeline.device_plan import Size
-from oneshot_server.pipeline.model_folder import ModelCard, weights_of
+from oneshot_server.pipeline.model_folder import ModelCard, distilled_of, weights_of
 from oneshot_server.pipeline.stable_diffusion.architecture import architecture
 from oneshot_server.pipeline.stable_diffusion.recognise import UNET, read_json, recognise_file
 
@@ -24,6 +24,7 @@ def model_size(folder: Path, card: ModelCard) -> Size:
         ModelError: they cannot be read.
     """
     weights = weights_of(folder, card)
+    distilled = distilled_of(weights, card)
     if weights.is_file():
         family, header = recognise_file(weights)
         plan = architecture(family)
@@ -37,13 +38,16 @@ def model_size(folder: Path, card: ModelCard) -> Size:
             for begin, part in begins.items():
                 counts[part] += math.prod(shape) * key.startswith(begin)
         return _size(counts, plan.unet, plan.vae, card.profile)
+    folders = {part: weights / part for part in ("unet", "text_encoder", "vae")}
+    if distilled is not None:
+        folders["distilled_unet"] = distilled
     counts = {
         part: sum(
             math.prod(shape)
-            for path in weight_files(weights / part)
+            for path in weight_files(folder)
             for shape in read_header(path).shapes.values()
         )
-        for part in ("unet", "text_encoder", "vae")
+        for part, folder in folders.items()
     }
     unet, vae = (read_json(weights / part / "config.json") for part in ("unet", "vae"))
     return _size(counts, unet, vae, card.profile)

@@ -1,9 +1,12 @@
 """Put a model's parts on a device as a plan says."""
 
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import torch
 
+from oneshot_server.pipeline.device import free_memory
 from oneshot_server.pipeline.device_plan import DevicePlan
 
 
@@ -13,11 +16,12 @@ def place_parts(parts: dict[str, Any], device: torch.device, plan: DevicePlan) -
     Attention is computed by ``scaled_dot_product_attention`` everywhere: it is diffusers' default.
 
     Args:
-        parts: ``unet``, ``text_encoder``, ``vae``, on the CPU.
+        parts: ``unet``, ``text_encoder``, ``vae``, perhaps ``distilled_unet``, on the CPU.
         device: where to.
         plan: how.
     """
-    networks = [parts[name] for name in ("text_encoder", "unet", "vae")]
+    unets = [parts[name] for name in ("unet", "distilled_unet") if name in parts]
+    networks = [parts["text_encoder"], *unets, parts["vae"]]
     if device.type == "cuda":  # what its convolutions read fastest
         for network in networks[1:]:
             network.to(memory_format=torch.channels_last)
@@ -26,18 +30,40 @@ def place_parts(parts: dict[str, Any], device: torch.device, plan: DevicePlan) -
     if plan.tiling:
         parts["vae"].enable_tiling()
     if plan.precision != "fp32":
-        for network in networks[:2]:
+        for network in networks[:-1]:
             _cast_at_the_edges(network)
     if not plan.offload:
         for network in networks:
             network.to(device)
         return
-    from accelerate import cpu_offload_with_hook
-
-    # Each takes the place of the one that has worked before it.
-    hook = None
     for network in networks:
-        _, hook = cpu_offload_with_hook(network, device, prev_module_hook=hook)
+        _offload(network, device, [other for other in networks if other is not network])
+
+
+def _offload(network: Any, device: torch.device, others: Sequence[Any]) -> None:  # noqa: ANN401
+    """Let a network be on the device while it works, in the place of whichever was there.
+
+    Which one that was is not the same for every job: of two UNets one works.
+    """
+    from accelerate.hooks import ModelHook, add_hook_to_module
+    from accelerate.utils import send_to_device
+
+    class TakesThePlace(ModelHook):  # type: ignore[misc]  # accelerate is untyped
+        def pre_forward(self, module: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:  # noqa: ANN401
+            for other in others:
+                if not _is_on(other, torch.device("cpu")):
+                    other.to("cpu")
+                    free_memory(device)
+            if not _is_on(module, device):
+                module.to(device)
+            return send_to_device(args, device), send_to_device(kwargs, device)
+
+    add_hook_to_module(network, TakesThePlace(), append=True)
+
+
+def _is_on(network: Any, device: torch.device) -> bool:  # noqa: ANN401
+    held = next(chain(network.parameters(), network.buffers()))  # a codec has no parameters
+    return bool(held.device.type == device.type)
 
 
 def _cast_at_the_edges(network: torch.nn.Module) -> None:

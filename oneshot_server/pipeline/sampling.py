@@ -7,6 +7,7 @@ import torch
 
 from oneshot_server.domain.parameters import Sampler
 from oneshot_server.errors import BadArgumentsError
+from oneshot_server.pipeline.distilled import check_distilled
 from oneshot_server.pipeline.draw import Draw
 from oneshot_server.pipeline.model import Model
 
@@ -123,9 +124,11 @@ def noise_to_latents(
         (batch, channels, rows, columns), denoised.
 
     Raises:
-        BadArgumentsError: more steps than the sampler can do, or strength is not 0 to 1.
+        BadArgumentsError: more steps than the sampler can do, or strength is not 0 to 1; what the
+            model's UNet for few steps cannot do.
     """
     name = sampler or model.card.sampler
+    unet = _unet_for(name, model, steps=steps, guidance=guidance, from_sounds=start is not None)
     if name in DRAWING and len(generators) != len(noise):
         raise BadArgumentsError(
             f"{len(generators)} generators, expected {len(noise)} for the sampler {name}"
@@ -156,10 +159,10 @@ def noise_to_latents(
         share = float(timestep) / trained_steps
         guided = guidance > 1.0 and model.card.guidance_to <= share <= model.card.guidance_from
         if guided:
-            away, towards = model.unet(torch.cat([scaled, scaled]), timestep, both).sample.chunk(2)
+            away, towards = unet(torch.cat([scaled, scaled]), timestep, both).sample.chunk(2)
             predicted = away + guidance * (towards - away)
         else:
-            predicted = model.unet(scaled, timestep, embeddings).sample
+            predicted = unet(scaled, timestep, embeddings).sample
         latents = scheduler.step(predicted, timestep, latents, **drawing).prev_sample
         if start is not None and kept is not None:
             known = start
@@ -168,6 +171,17 @@ def noise_to_latents(
                 known = scheduler.add_noise(start, noise, later)
             latents = torch.where(kept, known, latents)
     return torch.as_tensor(latents)
+
+
+def _unet_for(
+    sampler: Sampler, model: Model, *, steps: int, guidance: float, from_sounds: bool
+) -> Any:  # noqa: ANN401 - diffusers is untyped
+    """The denoiser that a sampler works with, if that can do what is asked for."""
+    if sampler != "distilled":
+        return model.unet
+    check_distilled(model.card, steps=steps, guidance=guidance, from_sounds=from_sounds)
+    assert model.distilled_unet is not None, "loaded without it"
+    return model.distilled_unet
 
 
 def steady_sampler(model: Model) -> Sampler:
@@ -185,6 +199,7 @@ def make_scheduler(model: Model, sampler: Sampler | None = None) -> Any:  # noqa
 
     kinds: dict[Sampler, Any] = {
         "ddim": DDIMScheduler,
+        "distilled": DDIMScheduler,
         "dpmpp-2m": DPMSolverMultistepScheduler,
         "euler": EulerDiscreteScheduler,
         "lcm": LCMScheduler,

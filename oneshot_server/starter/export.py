@@ -13,6 +13,7 @@ from oneshot_server.domain.mel_profile import MelProfile
 from oneshot_server.pipeline.model_folder import CARD_FILE, WORDS_FILE, ModelCard, write_sums
 from oneshot_server.pipeline.patch_codec import PatchCodec
 from oneshot_server.pipeline.prompt import Words
+from oneshot_server.pipeline.stable_diffusion.recognise import DISTILLED
 
 STEPS: Final = 13
 GUIDANCE: Final = 2.5
@@ -48,6 +49,9 @@ def export(
         recipe: the numbers of the run, for the log's title.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(
+        folder / DISTILLED, ignore_errors=True
+    )  # it was distilled from the UNet of before
     for name, part in (("unet", unet), ("text_encoder", text_encoder), ("vae", codec)):
         shutil.rmtree(folder / name, ignore_errors=True)
         copy.deepcopy(part).half().save_pretrained(folder / name)

@@ -68,7 +68,7 @@ def run_training(spec: TrainingSpec, say: Say, read: ReadDataset, give_way: Give
     began = time.monotonic()
     state = PartialState(cpu=spec.device == "cpu", timeout=LONGEST_WAIT)
     manifest = _read(Path(spec.dataset), read)
-    model = load_model(Path(spec.model), _device(spec, state.device))
+    model = load_model(Path(spec.model), _device(spec, state.device), distilled=False)
     optimiser_kind(
         spec.plan.optimiser, model.device
     )  # refuses what is not installed, before any work

@@ -9,6 +9,7 @@ import msgspec
 
 from oneshot_server.errors import EngineFailedError, ModelError, NotFoundError
 from oneshot_server.pipeline.stable_diffusion.recognise import (
+    DISTILLED,
     EXPECTED,
     PARTS,
     PIPELINES,
@@ -127,7 +128,7 @@ def _check_pipeline(repo: str, index: Path) -> None:
 def _choose(files: list[str]) -> list[str]:
     """What is loaded: no pickles, no second precision, no safety checker."""
     chosen = [file for file in files if file in WANTED]
-    for part in PARTS:
+    for part in (*PARTS, DISTILLED):
         own = [f for f in files if f.startswith(f"{part}/") and f.endswith(ALLOWED)]
         weights = [f for f in own if f.endswith(".safetensors")]
         full = [f for f in weights if ".fp16." not in f and "non_ema" not in f]

@@ -46,6 +46,8 @@ PIPELINES: Final = (
     ("StableDiffusionInpaint", "an inpainting model"),
 )
 PARTS: Final = ("unet", "text_encoder", "tokenizer", "vae", "scheduler")
+DISTILLED: Final = "unet_distilled"
+"""A part that a model may have beside: a UNet like the other one, for few steps."""
 
 
 def recognise_file(path: Path) -> tuple[Family, SafetensorsHeader]:

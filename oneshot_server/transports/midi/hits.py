@@ -140,7 +140,7 @@ class Hits:
             case Accepted(job=job) if self._hitting is not None:
                 self._waiting[job] = self._hitting
             case SamplePublished(job=job) if job in self._waiting:
-                self._on_sound(self._waiting[job])
+                self._on_sound(self._waiting.pop(job))  # what comes later makes it better
             case Done(job=job) | Failed(job=job) | Cancelled(job=job):
                 self._waiting.pop(job, None)
 

@@ -13,6 +13,7 @@ from oneshot_server.domain.events import (
     LoraReady,
     Notice,
     Progress,
+    SampleImproved,
     SamplePublished,
     TrainingProgress,
 )
@@ -48,15 +49,8 @@ def event_to_datagram(event: JobEvent, request_id: str = "") -> bytes:
             return message("/oneshot/progress", job, float(fraction), stage)
         case Notice(job=job, code=code, text=text):
             return message("/oneshot/notice", job, str(code), short(text))
-        case SamplePublished():
-            return message(
-                "/oneshot/sample",
-                event.job,
-                event.index,
-                event.path,
-                event.seed,
-                float(event.seconds),
-            )
+        case SamplePublished() | SampleImproved():
+            return _sound(event)
         case TrainingProgress(job=job, fraction=fraction, step=step, loss=loss):
             return message("/oneshot/train/progress", job, float(fraction), step, float(loss))
         case LoraReady(job=job, name=name, version=version):
@@ -67,6 +61,13 @@ def event_to_datagram(event: JobEvent, request_id: str = "") -> bytes:
             return message("/oneshot/error", job, str(code), short(text))
         case Cancelled(job=job):
             return message("/oneshot/cancelled", job)
+
+
+def _sound(event: SamplePublished | SampleImproved) -> bytes:
+    told = (event.job, event.index, event.path, event.seed, float(event.seconds))
+    if isinstance(event, SampleImproved):
+        return message("/oneshot/sample/better", *told)
+    return message("/oneshot/sample", *told, int(event.draft))
 
 
 def short(text: str) -> str:

@@ -302,9 +302,15 @@ ANSWERS: Final = (
     ),
     Answer(
         address="/oneshot/sample",
+        arguments="job index path seed seconds draft",
+        types="s i s i f i",
+        help="a sound is in the samples folder; draft is 1 if a better one is to take its place",
+    ),
+    Answer(
+        address="/oneshot/sample/better",
         arguments="job index path seed seconds",
         types="s i s i f",
-        help="a sound is in the samples folder",
+        help="a draft was replaced: the same file has the same seed's sound in its best quality",
     ),
     Answer(
         address="/oneshot/done",
@@ -327,7 +333,7 @@ ANSWERS: Final = (
         types="s s s",
         help="a remark, never an end: unknown_words, retried, reserve_miss, fallback, near_copy, "
         "skipped (a file that is not trained on), held (a LoRA that is no better), "
-        "memory (what a training needs)",
+        "memory (what a training needs), draft_stays (a sound that could not be made better)",
     ),
     Answer(
         address="/oneshot/train/progress",

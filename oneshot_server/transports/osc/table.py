@@ -13,7 +13,8 @@ INTRODUCTION = """\
 
 UDP, one datagram a message, by default to `127.0.0.1:9330`. Only `i`, `f` and `s` are sent; an int
 is taken where a float is meant, and a whole float where an int is. Bundles are unpacked at once,
-timetags ignored; addresses are matched exactly.
+timetags ignored; addresses are matched exactly. A client ignores events that it does not know, and
+arguments behind those that it knows: later versions have more of both.
 
 Every request's first argument is `id`, any string that the client chooses, `""` for none. A
 request with an id that was seen within the last minute is answered again, not done again: UDP loses

@@ -17,6 +17,7 @@ from oneshot_server.domain.events import (
     LoraReady,
     Notice,
     Progress,
+    SampleImproved,
     SamplePublished,
     TrainingProgress,
 )
@@ -27,6 +28,7 @@ NAMES: Final[dict[type, str]] = {
     Progress: "progress",
     Notice: "notice",
     SamplePublished: "sample",
+    SampleImproved: "better",
     TrainingProgress: "training",
     LoraReady: "lora",
     Done: "done",

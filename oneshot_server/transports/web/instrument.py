@@ -99,9 +99,9 @@ class Instrument:
         yield Operation(
             method="GET",
             path="/api/events",
-            help="server-sent events: accepted, progress, notice, sample, training, lora, done, "
-            "failed, cancelled as in OSC; library (now: sounds that came or changed; gone: their "
-            "numbers); status; pads; lost (ask for everything again)",
+            help="server-sent events: accepted, progress, notice, sample, better, training, lora, "
+            "done, failed, cancelled as in OSC; library (now: sounds that came or changed; gone: "
+            "their numbers); status; pads; lost (ask for everything again)",
             media="text/event-stream",
             handle=self._stream,
         )

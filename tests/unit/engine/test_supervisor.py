@@ -25,10 +25,10 @@ class Recorder:
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *arguments: self.reports.put_nowait((name, arguments))
 
-    async def engine_rendered(self, *arguments: object) -> None:
+    async def engine_rendered(self, *arguments: object, draft: bool) -> None:
         if self.fails:
             raise ValueError("as asked")
-        self.reports.put_nowait(("engine_rendered", arguments))
+        self.reports.put_nowait(("engine_rendered", (*arguments, draft)))
 
     async def until(self, name: str) -> tuple[object, ...]:
         while True:

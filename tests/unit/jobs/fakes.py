@@ -13,6 +13,7 @@ class FakeRenderer:
         self.state = EngineState.READY
         self.failure = ""
         self.begun: list[tuple[JobId, frozenset[int]]] = []
+        self.seeds: list[tuple[int, ...]] = []
         self.cancelled: list[JobId] = []
         self.model_hash = "ab" * 32
         self.spare: list[tuple[JobId, list[GenerateRequest]]] = []
@@ -24,9 +25,16 @@ class FakeRenderer:
     def cancel_spare(self, job: JobId) -> None:
         self.cancelled_spare.append(job)
 
-    def render(self, job: JobId, _request: GenerateRequest, skip: Collection[int]) -> None:
+    def render(
+        self,
+        job: JobId,
+        _request: GenerateRequest,
+        skip: Collection[int],
+        seeds: Sequence[int] = (),
+    ) -> None:
         self.state = EngineState.BUSY
         self.begun.append((job, frozenset(skip)))
+        self.seeds.append(tuple(seeds))
 
     def cancel(self, job: JobId) -> None:
         self.cancelled.append(job)

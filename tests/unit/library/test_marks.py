@@ -6,7 +6,7 @@ import pytest
 
 from oneshot_server.domain.library import Mark
 from oneshot_server.errors import DiskFullError, ForbiddenError
-from oneshot_server.library import marks
+from oneshot_server.library import marks, rewriting
 from oneshot_server.library.wav_metadata import read_mark
 from tests.unit.library.sounds import render
 
@@ -17,7 +17,7 @@ def test_a_file_that_another_program_writes_meanwhile_keeps_what_that_wrote(tmp_
     path = tmp_path / "a.wav"
     path.write_bytes(render(7, "dark kick"))
     edited = path.read_bytes() + b"edited"
-    monkeypatch.setattr(marks.shutil, "copystat", lambda *_: path.write_bytes(edited))
+    monkeypatch.setattr(rewriting.shutil, "copystat", lambda *_: path.write_bytes(edited))
     with pytest.raises(ForbiddenError, match="another program"):
         marks.mark_render(path, STARRED, tmp_path)
     assert path.read_bytes() == edited
@@ -31,7 +31,7 @@ def test_on_a_full_disk_the_file_stays_as_it_was(tmp_path, monkeypatch):
     def full(_file):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(marks.os, "fsync", full)
+    monkeypatch.setattr(rewriting.os, "fsync", full)
     with pytest.raises(DiskFullError):
         marks.mark_render(path, STARRED, tmp_path)
     assert path.read_bytes() == before

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 import torch
 
-from oneshot_server.domain.parameters import SAMPLERS
+from oneshot_server.domain.parameters import ManyStepSampler
 from oneshot_server.errors import BadArgumentsError, RenderCancelledError
 from oneshot_server.pipeline.model import Model, load_model
 from oneshot_server.pipeline.model_folder import STARTER, ModelCard
@@ -19,6 +20,7 @@ from oneshot_server.pipeline.sampling import (
 )
 from tests.unit.pipeline.tiny_model import PROFILE, write_tiny_model
 
+SAMPLERS = get_args(ManyStepSampler)
 TARGET = 0.7
 SCHEDULES = {
     "epsilon": {

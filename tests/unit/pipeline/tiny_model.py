@@ -26,25 +26,22 @@ PROFILE = MelProfile(
 
 
 def write_tiny_model(
-    folder: Path, *, nan: bool = False, overflow: bool = False, name: str = "tiny", seed: int = 1
+    folder: Path,
+    *,
+    nan: bool = False,
+    overflow: bool = False,
+    name: str = "tiny",
+    seed: int = 1,
+    distilled_steps: int = 0,
 ) -> Path:
     """Write the folder; with ``nan`` its UNet answers nothing but NaN.
 
-    With ``overflow`` its numbers are too large for half precision in the middle of the UNet.
+    With ``overflow`` its numbers are too large for half precision in the middle of the UNet, with
+    ``distilled_steps`` it has another one for so many steps.
     """
     torch.manual_seed(seed)
     folder.mkdir(parents=True)
-    unet = UNet2DConditionModel(
-        sample_size=8,
-        in_channels=4,
-        out_channels=4,
-        block_out_channels=(32, 64),
-        layers_per_block=1,
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        cross_attention_dim=32,
-        attention_head_dim=4,
-    )
+    unet = tiny_unet()
     if nan:
         unet.conv_out.weight.data.fill_(float("nan"))
     if overflow:
@@ -77,9 +74,26 @@ def write_tiny_model(
     DDIMScheduler(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False
     ).save_pretrained(folder / "scheduler")
-    card = ModelCard(name=name, profile=PROFILE, steps=4)
+    if distilled_steps:
+        tiny_unet().save_pretrained(folder / "unet_distilled")
+    card = ModelCard(name=name, profile=PROFILE, steps=4, distilled_steps=distilled_steps)
     (folder / CARD_FILE).write_bytes(msgspec.json.encode(card))
     return folder
+
+
+def tiny_unet(width: int = 32) -> UNet2DConditionModel:
+    """As small as it goes, random weights."""
+    return UNet2DConditionModel(
+        sample_size=8,
+        in_channels=4,
+        out_channels=4,
+        block_out_channels=(width, 2 * width),
+        layers_per_block=1,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        cross_attention_dim=32,
+        attention_head_dim=4,
+    )
 
 
 def write_tokenizer(folder: Path) -> None:

@@ -12,7 +12,7 @@ def test_a_hit_is_followed_to_its_end_by_who_played_it():
         assert await peer.receive() == ("/oneshot/accepted", "a", "hit-0")
         core.emit(SamplePublished(job=JobId("hit-0"), index=0, path="/k.wav", seed=9, seconds=0.5))
         core.emit(Done(job=JobId("hit-0"), count=1, milliseconds=2))
-        assert await peer.receive() == ("/oneshot/sample", "hit-0", 0, "/k.wav", 9, 0.5)
+        assert await peer.receive() == ("/oneshot/sample", "hit-0", 0, "/k.wav", 9, 0.5, 0)
         assert await peer.receive() == ("/oneshot/done", "hit-0", 1, 2)
         assert core.hits == [(3, 0.5)]
 

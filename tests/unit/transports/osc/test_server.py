@@ -79,7 +79,7 @@ def test_a_job_is_followed_from_accepted_to_done_by_who_asked():
         core.emit(SamplePublished(job=JobId("job-0"), index=0, path="/k.wav", seed=9, seconds=0.5))
         core.emit(Done(job=JobId("job-0"), count=1, milliseconds=700))
         assert await peer.receive() == ("/oneshot/progress", "job-0", 0.5, "sampling")
-        assert await peer.receive() == ("/oneshot/sample", "job-0", 0, "/k.wav", 9, 0.5)
+        assert await peer.receive() == ("/oneshot/sample", "job-0", 0, "/k.wav", 9, 0.5, 0)
         assert await peer.receive() == ("/oneshot/done", "job-0", 1, 700)
 
     run(body)
@@ -233,7 +233,7 @@ def test_what_became_of_a_job_is_told_to_anybody_who_asks():
         other = Peer(server.port)
         other.send("/oneshot/job", "j", "job-0")
         assert await other.receive() == ("/oneshot/accepted", "j", "job-0")
-        assert await other.receive() == ("/oneshot/sample", "job-0", 0, "/k.wav", 9, 0.5)
+        assert await other.receive() == ("/oneshot/sample", "job-0", 0, "/k.wav", 9, 0.5, 0)
         core.emit(Done(job=JobId("job-0"), count=1, milliseconds=1))
         assert await other.receive() == ("/oneshot/done", "job-0", 1, 1)
         other.send("/oneshot/job", "k", "job-1")
