@@ -2,9 +2,10 @@
 
 Writes small WAVs into a home, which is deleted at the end unless ``--home`` names it, and runs the
 daemon on them with an engine that renders nothing. Prints, in milliseconds: the page's first paint
-and its first row of sounds; an arrow key to the first sample of its sound at the analyser; a file
-copied into the folder to its cell; a render's event to its cell; one picture. Then the daemon's
-memory.
+and its first row of sounds; an arrow key, and a click far away, to the first sample of its sound at
+the analyser; scrolling; a search as it is typed; the map; a file copied into the folder, and a
+render's event, to its cell; a hit on a pad while the page asks for all it can. Then the daemon's
+memory. ``--scan`` only lets the library read all files of ``--home``, for a later run.
 """
 
 import argparse
@@ -14,64 +15,28 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 from selenium.webdriver.chromium.webdriver import ChromiumDriver
 
+from benchmarks import page_probes
 from benchmarks.library import write_sounds
 from benchmarks.live import free_port
+from benchmarks.pads import Player, until_full
+from oneshot_server.client.osc_socket import OscSocket
 from tests.integration.chromium import chromium
 
-FIRST_ROW = """
-addEventListener("DOMContentLoaded", () => {
-  const look = () => {
-    if (document.querySelector(".cell .name")?.textContent) {
-      requestAnimationFrame(() => setTimeout(() => (window.firstRow = performance.now())));
-    } else requestAnimationFrame(look);
-  };
-  look();
-});
-"""
-# Notes how long each key takes to be heard: from the event's own time to a sample that is loud.
-LISTEN = """
-const done = arguments[arguments.length - 1];
-import("/audio.js").then(({ analyser }) => {
-  window.delays = [];
-  const samples = new Float32Array(analyser.fftSize);
-  const loud = () => {
-    analyser.getFloatTimeDomainData(samples);
-    return samples.subarray(-256).some((sample) => Math.abs(sample) > 0.02);
-  };
-  addEventListener("keydown", (event) => {
-    const channel = new MessageChannel();
-    channel.port1.onmessage = () => {
-      if (loud()) window.delays.push(performance.now() - event.timeStamp);
-      else channel.port2.postMessage(0);
-    };
-    channel.port2.postMessage(0);
-  }, true);
-  done(true);
-});
-"""
-# Notes when a cell of a name is there, by the clock that the file's writer has too.
-WATCH = """
-window.seen = {};
-window.told = {};
-new MutationObserver(() => {
-  for (const cell of document.querySelectorAll(".cell:not([hidden])")) {
-    const path = cell.title;
-    if (path && !(path in window.seen)) window.seen[path] = Date.now();
-  }
-}).observe(document.querySelector("#grid"), {
-  subtree: true, childList: true, characterData: true, attributes: true,
-});
-import("/bus.js").then(({ on }) => on("sample", ({ path }) => (window.told[path] = Date.now())));
-"""
+WORDS = ("kick", "snare", "cowbell", "ride")
+HITS = 100
+PAUSE_SECONDS = 0.06
+JUMPS = 20
 
 
 def ask(address: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
@@ -86,7 +51,7 @@ def ask(address: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - 
 def line(what: str, values: list[float]) -> None:
     values = sorted(values)
     worst = values[min(len(values) - 1, int(0.95 * len(values)))]
-    print(f"{what:<52}{statistics.median(values):8.1f} ms, 95 % within {worst:.1f}", flush=True)
+    print(f"{what:<56}{statistics.median(values):8.1f} ms, 95 % within {worst:.1f}", flush=True)
 
 
 def until(ready: Callable[[], object], seconds: float = 30.0) -> None:
@@ -97,67 +62,173 @@ def until(ready: Callable[[], object], seconds: float = 30.0) -> None:
         time.sleep(0.01)
 
 
-def measure(driver: ChromiumDriver, address: str, samples: Path, keys: int) -> None:
-    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": FIRST_ROW})
-    paints, rows = [], []
-    for _ in range(5):
-        driver.get("about:blank")
-        driver.execute_cdp_cmd("Network.clearBrowserCache", {})
-        driver.get(address)
-        until(lambda: driver.execute_script("return window.firstRow"))
-        entries = driver.execute_script("return performance.getEntriesByType('paint')")
-        paints.append(max(entry["startTime"] for entry in entries))
-        rows.append(driver.execute_script("return window.firstRow"))
-    line("first contentful paint", paints)
-    line("first row of sounds", rows)
+class Page:
+    """The page that is measured."""
 
-    driver.execute_async_script(LISTEN)
-    press(driver)  # the first key lets the page make sound at all
-    time.sleep(2)  # and what is near is decoded
-    driver.execute_script("window.delays.length = 0")
-    for number in range(keys):
-        press(driver)
-        until(lambda: driver.execute_script("return window.delays.length") > number)  # noqa: B023
-        time.sleep(0.12)
-        driver.execute_async_script(
-            "const done = arguments[0];"
-            "import('/audio.js').then(({ hush }) => { hush(); setTimeout(done, 60, 1); });"
+    def __init__(self, driver: ChromiumDriver, address: str, samples: Path) -> None:
+        self.driver = driver
+        self.address = address
+        self.samples = samples
+
+    def js(self, script: str, *arguments: object) -> Any:  # noqa: ANN401 - as the script has it
+        return self.driver.execute_script(script, *arguments)
+
+    def wait_for(self, script: str, *arguments: object) -> Any:  # noqa: ANN401 - as above
+        return self.driver.execute_async_script(script, *arguments)
+
+    def press(self, name: str, code: int) -> None:
+        for kind in ("rawKeyDown", "keyUp"):
+            key = {"type": kind, "key": name, "code": name, "windowsVirtualKeyCode": code}
+            self.driver.execute_cdp_cmd("Input.dispatchKeyEvent", key)
+
+    def first_paint(self) -> None:
+        self.driver.execute_cdp_cmd(
+            "Page.addScriptToEvaluateOnNewDocument", {"source": page_probes.FIRST_ROW}
         )
-    line("arrow key to its sound at the analyser", driver.execute_script("return window.delays"))
+        paints, rows = [], []
+        for _ in range(5):
+            self.driver.get("about:blank")
+            self.driver.execute_cdp_cmd("Network.clearBrowserCache", {})
+            self.driver.get(self.address)
+            until(lambda: self.js("return window.firstRow"))
+            entries = self.js("return performance.getEntriesByType('paint')")
+            paints.append(max(entry["startTime"] for entry in entries))
+            rows.append(self.js("return window.firstRow"))
+        line("first contentful paint", paints)
+        line("first row of sounds", rows)
 
-    driver.execute_script("document.querySelector('#grid').scrollTop = 0")
-    driver.execute_script(WATCH)
-    copies = []
-    source = next(samples.rglob("*.wav"))
-    for number in range(20):
-        name = f"copied {number}.wav"
-        began = time.time() * 1000
-        shutil.copy(source, samples / name)
-        until(lambda: driver.execute_script("return window.seen[arguments[0]]", name))  # noqa: B023
-        copies.append(driver.execute_script("return window.seen[arguments[0]]", name) - began)
-    line("file copied into the folder to its cell", copies)
-    for number in range(20):
-        ask(address, "generate", {"prompt": f"kick {number}", "seed": number})
-        until(lambda: len(driver.execute_script("return window.told")) > number)  # noqa: B023
-    told = driver.execute_script("return window.told")
-    names = {path: Path(path).relative_to(samples).as_posix() for path in told}
-    until(lambda: driver.execute_script("return window.seen").keys() >= set(names.values()))
-    seen = driver.execute_script("return window.seen")
-    line("a render's event to its cell", [seen[names[path]] - at for path, at in told.items()])
+    def keys(self, count: int) -> None:
+        self.wait_for(page_probes.LISTEN)
+        self.press("ArrowRight", 39)  # the first key lets the page make sound at all
+        time.sleep(2)  # and what is near is decoded
+        self.js("window.delays.length = 0; window.starts.length = 0")
+        for number in range(count):
+            self.press("ArrowRight", 39)
+            self._heard(number)
+        line("arrow key until the page starts its sound", self.js("return window.starts"))
+        line("arrow key to its sound at the analyser", self.js("return window.delays"))
 
-    pictures = []
-    for sound in ask(address, "sounds?limit=50&sort=name")["sounds"]:
-        began = time.perf_counter()
-        with urllib.request.urlopen(f"{address}/api/sounds/{sound['number']}/picture") as answer:
-            answer.read()
-        pictures.append((time.perf_counter() - began) * 1000)
-    line("a picture, made and sent", pictures)
+    def _heard(self, number: int) -> None:
+        until(lambda: self.js("return window.delays.length") > number)
+        time.sleep(0.12)
+        self.wait_for(page_probes.HUSH)
+
+    def jumps(self) -> None:
+        """Clicks on sounds that nothing has led to: not one of them is decoded."""
+        self.js("window.delays.length = 0")
+        for number in range(JUMPS):
+            self.js(page_probes.GO, (number + 0.5) / JUMPS)
+            # As soon as it has a name: its picture and those around it are still being made.
+            until(lambda: self.js(page_probes.TARGET))
+            x, y = self.js(page_probes.TARGET)
+            where = {"x": x, "y": y, "button": "left", "clickCount": 1}
+            for kind in ("mousePressed", "mouseReleased"):
+                self.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": kind, **where})
+            self._heard(number)
+        line("click far away to its sound at the analyser", self.js("return window.delays"))
+
+    def scrolling(self) -> None:
+        frames, blank = self.wait_for(page_probes.SCROLL)
+        line("a frame while the grid scrolls", frames)
+        print(f"{'frames with a cell that was still to come':<56}{100 * blank:8.0f} %", flush=True)
+        ends = []
+        for _ in range(5):
+            self.js("document.querySelector('#grid').scrollTop = 0")
+            time.sleep(0.3)
+            ends.append(self.wait_for(page_probes.TO_THE_END))
+        line("to the end of the list: all names", [names for names, _ in ends])
+        line("to the end of the list: all pictures", [pictures for _, pictures in ends])
+        self.js("document.querySelector('#grid').scrollTop = 0")
+
+    def search(self) -> None:
+        spent = []
+        for word in (*WORDS, *WORDS):
+            spent.append(self.wait_for(page_probes.SEARCH, word))
+            self.js(
+                "const search = document.querySelector('#search'); search.value = '';"
+                "search.dispatchEvent(new Event('input'))"
+            )
+            time.sleep(0.5)
+        line("last letter of a search to its first sounds", spent)
+
+    def map(self) -> None:
+        line("the map is opened until its points are drawn", [self.wait_for(page_probes.MAP)])
+        line("a frame while the map is dragged and zoomed", self.wait_for(page_probes.PAN))
+        self.js("document.querySelector('#tab-grid').click()")
+
+    def copies(self) -> None:
+        copies = []
+        source = next(self.samples.glob("*/*.wav"))
+        for number in range(20):
+            name = f"copied {number}.wav"
+            began = time.time() * 1000
+            shutil.copy(source, self.samples / name)
+            until(lambda: self.js("return window.seen[arguments[0]]", name))  # noqa: B023
+            copies.append(self.js("return window.seen[arguments[0]]", name) - began)
+        line("file copied into the folder to its cell", copies)
+
+    def renders(self) -> None:
+        for number in range(20):
+            ask(self.address, "generate", {"prompt": f"kick {number}", "seed": number})
+            until(lambda: len(self.js("return window.told")) > number)  # noqa: B023
+        told = self.js("return window.told")
+        names = {path: Path(path).relative_to(self.samples).as_posix() for path in told}
+        for what, said in (("cell", "seen"), ("picture", "drawn")):
+            until(lambda: self.js(f"return window.{said}").keys() >= set(names.values()))  # noqa: B023
+            times = self.js(f"return window.{said}")
+            spent = [times[names[path]] - at for path, at in told.items()]
+            line(f"a render's event to its {what}", spent)
+
+    def pictures(self) -> None:
+        pictures = []
+        for sound in ask(self.address, "sounds?limit=50&sort=name")["sounds"]:
+            began = time.perf_counter()
+            address = f"{self.address}/api/sounds/{sound['number']}/picture"
+            with urllib.request.urlopen(address) as answer:
+                answer.read()
+            pictures.append((time.perf_counter() - began) * 1000)
+        line("a picture, made and sent", pictures)
 
 
-def press(driver: ChromiumDriver) -> None:
-    for kind in ("rawKeyDown", "keyUp"):
-        key = {"type": kind, "key": "ArrowRight", "code": "ArrowRight", "windowsVirtualKeyCode": 39}
-        driver.execute_cdp_cmd("Input.dispatchKeyEvent", key)
+def hits(port: int) -> list[float]:
+    """Milliseconds from each hit to the event of its sound."""
+    with OscSocket("127.0.0.1", port) as client:
+        client.send("/oneshot/hello", "", client.port)
+        until_full(client)
+        player = Player(client)
+        for _ in range(HITS):
+            player.random_hit(soft=False)
+            player.take_in(time.perf_counter() + PAUSE_SECONDS)
+        player.finish()
+    found = [hit for hit in player.hits.values() if hit.visible and not hit.missed]
+    return [1000 * (hit.visible - hit.sent) for hit in found if hit.visible]
+
+
+@contextmanager
+def asking(address: str) -> Iterator[None]:
+    """Ask for pictures, searches and the map all the time, as six connections can."""
+    numbers = [sound["number"] for sound in ask(address, "sounds?limit=500")["sounds"]]
+    over = threading.Event()
+
+    def repeat(paths: list[str]) -> None:
+        number = 0
+        while not over.is_set():
+            with suppress(OSError):
+                urllib.request.urlopen(f"{address}/api/{paths[number % len(paths)]}").read()
+            number += 1
+
+    work = [[f"sounds/{number}/picture" for number in numbers[i::3]] for i in range(3)]
+    work += [["map"], [f"sounds?text={word}&sort=plays" for word in WORDS], ["facets"]]
+    threads = [threading.Thread(target=repeat, args=(paths,)) for paths in work]
+    for thread in threads:
+        thread.start()
+    try:
+        time.sleep(1)
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
 
 
 def main() -> None:
@@ -165,6 +236,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--keys", type=int, default=100)
     parser.add_argument("--home", type=Path, help="is kept, and need not be looked at again")
+    parser.add_argument("--scan", action="store_true", help="only let the library read all files")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = arguments.home or Path(folder) / "home"
@@ -172,21 +244,41 @@ def main() -> None:
         if not samples.exists():
             samples.mkdir(parents=True)
             write_sounds(samples, arguments.count)
+        port = free_port()
         command = [sys.executable, "-m", "tests.integration.fake_engine_daemon", str(home)]
-        command += [str(free_port()), "web=True", "enabled=False"]
+        command += [str(port), "web=True", "enabled=False"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             try:
                 address = process.stdout.readline().strip()
                 wait_until_known(address, arguments.count)
-                with chromium(Path(folder) / "profile") as driver:
-                    measure(driver, address, samples, arguments.keys)
+                if not arguments.scan:
+                    measure(address, port, samples, Path(folder), arguments.keys)
                 memory = psutil.Process(process.pid).memory_info().rss / 1e6
-                print(f"{'memory of the daemon':<52}{memory:8.0f} MB")
+                print(f"{'memory of the daemon':<56}{memory:8.0f} MB")
             finally:
                 process.terminate()
-                for file in (*samples.glob("copied *.wav"), *samples.glob("kick_*.wav")):
+                process.wait(30)
+                for file in samples.glob("*.wav"):  # those that were there are in folders
                     file.unlink()
+
+
+def measure(address: str, port: int, samples: Path, folder: Path, keys: int) -> None:
+    line("a hit on a pad to its sound", hits(port))
+    with asking(address):
+        line("the same while pictures, searches and the map are made", hits(port))
+    with chromium(folder / "profile") as driver:
+        page = Page(driver, address, samples)
+        page.first_paint()
+        page.keys(keys)
+        page.jumps()
+        page.scrolling()
+        page.search()
+        page.map()
+        driver.execute_script(page_probes.WATCH)
+        page.copies()
+        page.renders()
+        page.pictures()
 
 
 def wait_until_known(address: str, count: int) -> None:

@@ -229,7 +229,7 @@ def test_arrow_keys_play_one_sound_after_the_other(page):
     assert page.hears()
     page.keys("\ue014")
     page.until("document.querySelector('#cell-1').getAttribute('aria-selected') === 'true'")
-    page.until("document.querySelector('#cell-1').classList.contains('playing')")
+    page.until("document.querySelector('#cell-1 .sweep').getAnimations().length > 0")
     page.hush()
     page.keys(" ")
     assert page.hears()

@@ -98,10 +98,11 @@ class WebServer:
             most_bytes=settings.upload_megabytes * 10**6,
         )
         self._instrument = Instrument(core, midi, self._events)
+        self._sounds = Sounds(core.library)
         self.operations: Sequence[Operation] = (
             *self._instrument.operations(),
             *Commands(core, midi).operations(),
-            *Sounds(core.library).operations(),
+            *self._sounds.operations(),
             *self._datasets.operations(),
             *uploads.operations(),
         )
@@ -149,6 +150,7 @@ class WebServer:
         await self._events.stop()
         self._server.should_exit = True
         await task
+        await self._sounds.stop()
         self._socket.close()
 
     def _on_change(self, change: LibraryChange) -> None:

@@ -1,11 +1,11 @@
 """The sounds by HTTP: search, files, pictures, map, family, stars and tags."""
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, get_args
 
+import msgspec
 from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -34,6 +34,7 @@ from oneshot_server.transports.web.specs import (
     query_values,
     text,
 )
+from oneshot_server.transports.web.workers import Workers
 
 ONE: Final = "/api/sounds/{number}"
 NUMBER: Final = number("number", "of a sound, as a search says it", low=0, high=2**53)
@@ -56,6 +57,7 @@ TAGS: Final = text(
 )
 VERSION: Final = text("v", "anything: another one for another content")
 MOST_SECONDS: Final = 60
+ROWS_AT_ONCE: Final = 1000
 FOR_EVER: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
@@ -87,7 +89,15 @@ class Sounds:
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._making = asyncio.Semaphore(1)  # one thread: a render beside it wants the cores
+        # What is to be heard has threads of its own; pictures have one, as renders want the cores.
+        self._files = Workers("files", 2)
+        self._lists = Workers("lists", 2)
+        self._pictures = Workers("pictures", 1)
+
+    async def stop(self) -> None:
+        """Answer nothing more."""
+        for workers in (self._files, self._lists, self._pictures):
+            await workers.stop()
 
     def operations(self) -> Iterator[Operation]:
         """The rows of the table."""
@@ -169,10 +179,10 @@ class Sounds:
 
     async def _find(self, request: Request) -> Response:
         query = Query(**query_values(request, QUERY))  # type: ignore[arg-type]
-        return json_response(await asyncio.to_thread(self._library.sounds.search, query))
+        return json_response(await self._lists.run(self._library.sounds.search, query))
 
     async def _facets(self, _request: Request) -> Response:
-        return json_response(await asyncio.to_thread(self._count))
+        return json_response(await self._lists.run(self._count))
 
     def _count(self) -> Facets:
         return Facets(
@@ -183,58 +193,63 @@ class Sounds:
         )
 
     async def _map(self, _request: Request) -> Response:
-        return json_response(await asyncio.to_thread(self._places))
+        return Response(await self._lists.run(self._map_json), media_type="application/json")
 
-    def _places(self) -> SoundMap:
+    def _map_json(self) -> bytes:
+        """A ``SoundMap`` as JSON, in parts: while one of them is encoded, nothing else runs."""
         kinds: dict[str, int] = {}
         rows = []
         for place in self._library.sounds.places():
             kind = kinds.setdefault(place.kind, len(kinds))
             rows.append((place.number, round(place.x, 4), round(place.y, 4), kind))
-        return SoundMap(kinds=tuple(kinds), places=tuple(rows))
+        parts = (
+            msgspec.json.encode(rows[start : start + ROWS_AT_ONCE])[1:-1]
+            for start in range(0, len(rows), ROWS_AT_ONCE)
+        )
+        return b'{"kinds":%b,"places":[%b]}' % (msgspec.json.encode(list(kinds)), b",".join(parts))
 
     async def _sound(self, request: Request) -> Response:
         return json_response(await self._sound_of(request))
 
     async def _recipe(self, request: Request) -> Response:
         number = path_number(request, NUMBER)
-        recipe = await asyncio.to_thread(self._library.sounds.recipe, number)
+        recipe = await self._lists.run(self._library.sounds.recipe, number)
         return Response(recipe or "{}", media_type="application/json")
 
     async def _family(self, request: Request) -> Response:
         number = path_number(request, NUMBER)
-        return json_response(await asyncio.to_thread(self._library.sounds.family, number))
+        return json_response(await self._lists.run(self._library.sounds.family, number))
 
     async def _similar(self, request: Request) -> Response:
         count = int(query_values(request, (COUNT,)).get("count", 100))
         sound = path_number(request, NUMBER)
-        return json_response(await asyncio.to_thread(self._library.sounds.similar, sound, count))
+        near = await self._lists.run(self._library.sounds.similar, sound, count)
+        return json_response(near)
 
     async def _file(self, request: Request) -> Response:
         query_values(request, (VERSION,))
-        path = await asyncio.to_thread(self._library.sounds.file, path_number(request, NUMBER))
+        number = path_number(request, NUMBER)
+        path = await self._files.run(self._library.sounds.file, number)
         return FileResponse(
             path, filename=path.name, content_disposition_type="inline", headers=FOR_EVER
         )
 
     async def _audio(self, request: Request) -> Response:
-        query_values(request, (VERSION,))
-        path = await asyncio.to_thread(self._library.sounds.file, path_number(request, NUMBER))
-        wav = await self._made_of(path, _file_to_wav)
-        return Response(wav, media_type="audio/wav", headers=FOR_EVER)
+        return await self._made_of(request, self._files, _file_to_wav, "audio/wav")
 
     async def _picture(self, request: Request) -> Response:
-        query_values(request, (VERSION,))
-        path = await asyncio.to_thread(self._library.sounds.file, path_number(request, NUMBER))
-        picture = await self._made_of(path, sound_picture)
-        return Response(picture, media_type="image/png", headers=FOR_EVER)
+        return await self._made_of(request, self._pictures, sound_picture, "image/png")
 
-    async def _made_of(self, path: Path, make: Callable[[Path], bytes]) -> bytes:
-        async with self._making:
-            try:
-                return await asyncio.to_thread(make, path)
-            except MetadataError as error:
-                raise NotFoundError(str(error)) from None
+    async def _made_of(
+        self, request: Request, workers: Workers, make: Callable[[Path], bytes], media: str
+    ) -> Response:
+        query_values(request, (VERSION,))
+        number = path_number(request, NUMBER)
+        try:
+            content = await workers.run(lambda: make(self._library.sounds.file(number)))
+        except MetadataError as error:
+            raise NotFoundError(str(error)) from None
+        return Response(content, media_type=media, headers=FOR_EVER)
 
     async def _star(self, request: Request) -> Response:
         values = await body_values(request, (STARS,))
@@ -252,7 +267,7 @@ class Sounds:
 
     async def _sound_of(self, request: Request) -> Sound:
         """In a thread: the index may be waited for, and may be on a slow drive."""
-        return await asyncio.to_thread(self._library.sounds.sound, path_number(request, NUMBER))
+        return await self._lists.run(self._library.sounds.sound, path_number(request, NUMBER))
 
 
 def _file_to_wav(path: Path) -> bytes:

@@ -72,7 +72,7 @@ class Uploads:
     async def _to_dataset(self, request: Request) -> Response:
         name = self._checked_name(request)
         dataset = path_text(request, DATASET)
-        if dataset not in dataset_names(self._datasets):
+        if dataset not in await asyncio.to_thread(dataset_names, self._datasets):
             self._loras.work(dataset)  # raises if no LoRA can be called so
         folder = await asyncio.to_thread(folder_for, self._datasets, dataset)
         return await self._receive(request, SamplesFolder(folder), name)

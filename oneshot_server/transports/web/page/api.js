@@ -3,33 +3,53 @@
 import { tell } from "./bus.js";
 import { toast } from "./dom.js";
 
-/** Why the daemon refused. */
+const AGAIN_MS = 3000; // where the browser itself does not try again
+const SILENT = "The daemon does not answer. Is oneshot serve still running?";
+
+/** Why the daemon refused; the text is for people. */
 class Refusal extends Error {
-  constructor(status, { code = "", text = `HTTP ${status}` } = {}) {
+  constructor(status, { code = "", text = `The daemon answered with an error (HTTP ${status})` } = {}) {
     super(text);
     this.code = code;
     this.status = status;
   }
 }
 
-async function read(response) {
+/** Send a request; what goes wrong is an error whose text can be shown. */
+async function send(path, options = {}) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch (problem) {
+    if (problem.name === "AbortError") throw problem;
+    throw new Refusal(0, { code: "no_answer", text: SILENT });
+  }
+  if (response.ok) return response;
   const json = (response.headers.get("content-type") ?? "").startsWith("application/json");
-  const body = json ? await response.json() : null;
-  if (!response.ok) throw new Refusal(response.status, body ?? {});
-  return body;
+  throw new Refusal(response.status, (json && (await response.json().catch(() => null))) || {});
+}
+
+async function read(response) {
+  if (response.status === 204) return null;
+  try {
+    return await response.json();
+  } catch (problem) {
+    if (problem.name === "AbortError") throw problem;
+    throw new Refusal(0, { code: "no_answer", text: SILENT });
+  }
 }
 
 /** Ask for something; values that are empty are left out. */
-export async function get(path, query = {}) {
+export async function get(path, query = {}, options = {}) {
   const said = Object.entries(query).filter(([, value]) => value !== "" && value !== null);
   const tail = said.length ? `?${new URLSearchParams(said)}` : "";
-  return read(await fetch(`/api/${path}${tail}`));
+  return read(await send(`/api/${path}${tail}`, options));
 }
 
 /** Have something done. */
 export async function post(path, body = {}) {
   return read(
-    await fetch(`/api/${path}`, {
+    await send(`/api/${path}`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify(body),
@@ -37,20 +57,10 @@ export async function post(path, body = {}) {
   );
 }
 
-/** Have something done, and say so if it was refused; null then. */
-export async function ask(path, body = {}) {
-  try {
-    return (await post(path, body)) ?? {};
-  } catch (problem) {
-    toast(problem.message, true);
-    return null;
-  }
-}
-
 /** Send a file. */
 export async function put(path, file) {
   return read(
-    await fetch(`/api/${path}`, {
+    await send(`/api/${path}`, {
       method: "PUT",
       headers: { "Content-Type": "application/octet-stream" },
       body: file,
@@ -58,7 +68,27 @@ export async function put(path, file) {
   );
 }
 
-export const fileUrl = (sound) => `/api/sounds/${sound.number}/file?v=${version(sound)}`;
+/** The bytes of a sound: one that is waited for goes before those that are fetched ahead. */
+export async function bytesOf(url, priority) {
+  return (await send(url, { priority })).arrayBuffer();
+}
+
+/** What a promise gives; if it fails that is said, and the answer is null. */
+export async function said(promise) {
+  try {
+    return await promise;
+  } catch (problem) {
+    toast(problem.message, true);
+    return null;
+  }
+}
+
+/** Have something done, and say so if it was refused; null then. */
+export const ask = (path, body = {}) => said(post(path, body).then((answer) => answer ?? {}));
+
+/** Where a sound's file is; of one that the library does not know yet, where it was published. */
+export const fileUrl = (sound) =>
+  sound.url ?? `/api/sounds/${sound.number}/file?v=${version(sound)}`;
 /** Where a sound can be heard: browsers know no AIFF, and get it as a WAV. */
 export const audioUrl = (sound) =>
   /\.aif[fc]?$/i.test(sound.path)
@@ -74,11 +104,13 @@ const EVENTS = [
 ];
 
 let source = null;
+let again = 0;
 
 /** Listen to the daemon while the page is seen: a hidden one holds no connection. */
 export function listen() {
   const follow = () => {
     if (document.hidden) {
+      clearTimeout(again);
       source?.close();
       source = null;
     } else if (!source) {
@@ -90,16 +122,23 @@ export function listen() {
 }
 
 function connect() {
-  source = new EventSource("/api/events");
+  const stream = new EventSource("/api/events");
+  source = stream;
   let opened = false;
-  source.onopen = () => {
+  stream.onopen = () => {
     tell("connected", true);
     if (opened) tell("lost");
     opened = true;
   };
-  source.onerror = () => tell("connected", false);
+  stream.onerror = () => {
+    tell("connected", false);
+    // The browser tries again by itself unless it was answered with an error.
+    if (stream.readyState !== EventSource.CLOSED || source !== stream) return;
+    clearTimeout(again);
+    again = setTimeout(() => source === stream && connect(), AGAIN_MS);
+  };
   for (const name of EVENTS) {
-    source.addEventListener(name, (event) => tell(name, JSON.parse(event.data)));
+    stream.addEventListener(name, (event) => tell(name, JSON.parse(event.data)));
   }
   tell("lost"); // whatever was missed while nobody listened
 }

@@ -3,26 +3,30 @@
 import { listen } from "./api.js";
 import { hush, setVolume } from "./audio.js";
 import { on } from "./bus.js";
-import { again, between, startDetail, vary } from "./detail.js";
+import { alike, startDetail } from "./detail.js";
 import { byId, icon, toast } from "./dom.js";
 import { startDrop } from "./drop.js";
+import { startEmpty } from "./empty.js";
 import { Filters } from "./filters.js";
 import { Grid } from "./grid.js";
 import { startKeys } from "./keys.js";
+import { again, between, vary } from "./making.js";
 import { SoundMap } from "./map.js";
 import { arrived, isOnPath } from "./morph_path.js";
 import { startPads } from "./pads.js";
 import { isMine, startPrompt } from "./prompt.js";
+import { Recent } from "./recent.js";
 import { startScope } from "./scope.js";
 import { listenTo, select, selected, setEnd, star } from "./selection.js";
 import { Source } from "./source.js";
 import { startTraining } from "./training.js";
 
 const MOST_KEPT = 300; // sounds of jobs that may yet turn out to be this page's own
+const VOLUME = "volume"; // the browser keeps it
 const VIEWS = ["grid", "map", "pads", "train"];
 
 const source = new Source();
-new Filters(source);
+const filters = new Filters(source);
 const grid = new Grid(source);
 const map = new SoundMap();
 let view = "grid";
@@ -52,23 +56,22 @@ function togglePicture() {
   byId("picture").setAttribute("aria-pressed", spectral);
 }
 
-const rate = (stars) => star(stars).catch((problem) => toast(problem.message, true));
-
 startPrompt();
 startDetail(source);
 startPads();
 startTraining();
 startDrop();
 startScope();
+startEmpty(source);
 startKeys(
   [
     { keys: ["n"], help: "type a prompt", act: () => byId("prompt").focus() },
     { keys: ["/"], help: "search", act: () => { setView("grid"); byId("search").focus(); } },
     { keys: [" "], help: "play again", act: () => selected && listenTo(selected), repeats: true },
-    { keys: ["0", "1", "2", "3", "4", "5"], help: "stars", act: ({ key }) => rate(Number(key)) },
+    { keys: ["0", "1", "2", "3", "4", "5"], help: "stars", act: ({ key }) => star(Number(key)) },
     { keys: ["v"], help: "vary", act: vary },
     { keys: ["r"], help: "the same recipe with a new seed", act: again },
-    { keys: ["l"], help: "more like this", act: () => { if (selected) { setView("grid"); source.alikeTo(selected); } } },
+    { keys: ["l"], help: "more like this", act: () => { setView("grid"); alike(source); } },
     { keys: ["a"], help: "one end of a morph", act: () => selected && setEnd("a", selected) },
     { keys: ["b"], help: "its other end", act: () => selected && setEnd("b", selected) },
     { keys: ["x"], help: "a sound between the two", act: between },
@@ -100,27 +103,29 @@ for (const element of document.querySelectorAll("[data-icon]")) element.prepend(
 byId("hover").addEventListener("click", toggleHover);
 byId("picture").addEventListener("click", togglePicture);
 byId("help").addEventListener("click", () => byId("help-dialog").showModal());
-byId("volume").addEventListener("input", (event) => setVolume(Number(event.target.value)));
+const volume = byId("volume");
+volume.value = localStorage.getItem(VOLUME) ?? volume.value;
+setVolume(Number(volume.value));
+volume.addEventListener("input", () => {
+  setVolume(Number(volume.value));
+  localStorage.setItem(VOLUME, volume.value);
+});
 byId("search").addEventListener("keydown", (event) => {
   if (event.key !== "Enter" && event.key !== "ArrowDown") return;
   event.preventDefault();
-  byId("grid").focus();
-  if (source.total) grid.choose(0);
+  filters.look().then(() => {
+    byId("grid").focus();
+    if (source.total) grid.choose(0);
+  });
 });
 
-// The first sound of a job that this page began is selected and played when the library has it. It
-// may have it before the answer is here that names the job.
-const published = new Map(); // path to job
-const firsts = new Map(); // job to sound
-on("sample", ({ job, path }) => keep(published, path.replaceAll("\\", "/"), job));
-on("library", ({ now }) => {
-  for (const sound of now) {
-    const path = [...published.keys()].find((one) => one.endsWith(`/${sound.path}`));
-    const job = published.get(path);
-    if (!published.delete(path) || firsts.has(job)) continue;
-    keep(firsts, job, sound);
-    present(job);
-  }
+// The first sound of a job that this page began is selected and played. It may be there before the
+// answer that names the job.
+const firsts = new Recent(MOST_KEPT); // job to sound
+on("published", ({ job, sound }) => {
+  if (firsts.has(job)) return;
+  firsts.set(job, sound);
+  present(job);
 });
 on("begun", present);
 
@@ -129,11 +134,6 @@ function present(job) {
   if (!sound) return;
   if (isOnPath(job)) arrived(job, sound);
   else if (isMine(job)) select(sound);
-}
-
-function keep(map, name, value) {
-  map.set(name, value);
-  if (map.size > MOST_KEPT) map.delete(map.keys().next().value);
 }
 
 on("status", ({ state, device, model, queue_length }) => {
@@ -145,6 +145,7 @@ on("status", ({ state, device, model, queue_length }) => {
 });
 on("connected", (connected) => {
   document.body.classList.toggle("alone", !connected);
+  byId("no-daemon").hidden = connected;
   if (connected) return;
   byId("state").dataset.state = "failed";
   byId("state-text").textContent = "no daemon";

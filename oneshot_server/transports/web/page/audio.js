@@ -1,15 +1,18 @@
 // Sounds decoded ahead and started at once.
 
-import { audioUrl } from "./api.js";
+import { audioUrl, bytesOf } from "./api.js";
 import { tell } from "./bus.js";
 import { toast } from "./dom.js";
 
 const MOST_BYTES = 160e6; // of decoded sound that is kept
 const FADE_SECONDS = 0.004;
-const AT_ONCE = 4; // files that are fetched ahead at the same time
+const GLIDE_SECONDS = 0.01;
+// Files that are fetched ahead at the same time: a browser has six connections to the daemon, and
+// one must be free for what is waited for.
+const AT_ONCE = 2;
 
 export const context = new AudioContext({ latencyHint: "interactive" });
-const volume = new GainNode(context, { gain: 0.8 });
+const volume = new GainNode(context);
 export const analyser = new AnalyserNode(context, { fftSize: 2048, smoothingTimeConstant: 0 });
 volume.connect(analyser).connect(context.destination);
 
@@ -21,9 +24,12 @@ let fetching = 0;
 let current = null; // what is auditioned: {source, gain}
 let wanted = ""; // url that was asked for last
 
-/** How loud, 0 to 1. */
+/** How loud, 0 to 1, as it is heard: half way is a quarter of the amplitude. */
 export function setVolume(level) {
-  volume.gain.setTargetAtTime(level * level, context.currentTime, 0.01);
+  const gain = level * level;
+  if (context.state === "running") {
+    volume.gain.setTargetAtTime(gain, context.currentTime, GLIDE_SECONDS);
+  } else volume.gain.value = gain;
 }
 
 /** Audition a sound: at once if it is decoded, and in place of the one before. */
@@ -43,7 +49,7 @@ export function hush() {
 }
 
 /** The decoded sound. */
-export const decoded = (sound) => load(audioUrl(sound));
+export const decoded = (sound) => load(audioUrl(sound), "high");
 
 /** Decode sounds before they are asked for; the first ones first. */
 export function prepare(sounds) {
@@ -52,12 +58,20 @@ export function prepare(sounds) {
   for (let i = fetching; i < AT_ONCE; i += 1) fetchNext();
 }
 
+/** Keep what was decoded of a sound under the address that it has now. */
+export function adopt(before, now) {
+  const [old, url] = [audioUrl(before), audioUrl(now)];
+  if (!buffers.has(old) || buffers.has(url)) return;
+  buffers.set(url, buffers.get(old));
+  buffers.delete(old);
+}
+
 async function fetchNext() {
   const url = queue.shift();
   if (!url) return;
   fetching += 1;
   try {
-    await load(url);
+    await load(url, "low");
   } catch {
     // It is told when somebody wants to hear it.
   }
@@ -73,11 +87,11 @@ function play(url, sound, alone) {
     start(ready, sound, alone);
     return;
   }
-  load(url).then(
+  load(url, "high").then(
     (buffer) => {
       if (!alone || wanted === url) start(buffer, sound, alone);
     },
-    () => toast(`${sound ? sound.path : "This sound"} cannot be played by this browser`, true),
+    (problem) => toast(`${sound?.path ?? "This sound"} cannot be played: ${problem.message}`, true),
   );
 }
 
@@ -109,29 +123,32 @@ function release() {
   current = null;
 }
 
-function load(url) {
+function load(url, priority) {
   if (buffers.has(url)) {
     const buffer = buffers.get(url);
     buffers.delete(url);
     buffers.set(url, buffer);
     return Promise.resolve(buffer);
   }
-  if (!coming.has(url)) coming.set(url, decode(url).finally(() => coming.delete(url)));
+  if (!coming.has(url)) {
+    coming.set(url, decode(url, priority).finally(() => coming.delete(url)));
+  }
   return coming.get(url);
 }
 
-async function decode(url) {
-  const response = await fetch(url);
-  if (!response.ok) throw new Error(`HTTP ${response.status}`);
-  const buffer = await context.decodeAudioData(await response.arrayBuffer());
+async function decode(url, priority) {
+  const bytes = await bytesOf(url, priority);
+  const buffer = await context.decodeAudioData(bytes).catch(() => {
+    throw new Error("this browser does not know its format");
+  });
   buffers.set(url, buffer);
-  kept += bytes(buffer);
+  kept += sizeOf(buffer);
   for (const [old, its] of buffers) {
     if (kept <= MOST_BYTES) break;
     buffers.delete(old);
-    kept -= bytes(its);
+    kept -= sizeOf(its);
   }
   return buffer;
 }
 
-const bytes = (buffer) => buffer.length * buffer.numberOfChannels * 4;
+const sizeOf = (buffer) => buffer.length * buffer.numberOfChannels * 4;

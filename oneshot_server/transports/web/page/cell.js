@@ -1,48 +1,55 @@
 // One sound of the grid.
 
-import { fileUrl, pictureUrl } from "./api.js";
+import { fileUrl } from "./api.js";
 import { h } from "./dom.js";
 import { kindName, shortSeconds, stem, title, tone } from "./kinds.js";
+import { picture } from "./pictures.js";
 
 /** An empty cell, to be filled with one sound after the other as the grid is scrolled. */
 export function makeCell() {
   const parts = {
-    wave: h("div", { class: "wave" }),
+    wave: h("canvas", { class: "wave", width: 192, height: 128 }),
     name: h("div", { class: "name" }),
     kind: h("span", { class: "kind" }),
     key: h("span", { class: "note" }),
     length: h("span", { class: "length" }),
     stars: h("span", { class: "stars" }),
+    sweep: h("div", { class: "sweep" }),
   };
   const element = h(
     "div",
     { class: "cell", role: "option", draggable: "true" },
-    h("div", { class: "thumb" }, parts.wave, h("div", { class: "sweep" }), parts.stars),
+    h("div", { class: "thumb" }, h("div", { class: "frame" }, parts.wave), parts.sweep, parts.stars),
     parts.name,
     h("div", { class: "meta" }, parts.kind, parts.key, parts.length),
   );
-  return { element, parts, sound: null, index: -1 };
+  return { element, parts, sound: undefined, index: -1, total: -1, place: "", selected: null };
 }
 
 /** Show a sound in a cell; null for one that is still to come. */
 export function fillCell(cell, sound, index, total) {
   const { element, parts } = cell;
-  cell.index = index;
-  element.id = `cell-${index}`;
-  element.setAttribute("aria-posinset", index + 1);
-  element.setAttribute("aria-setsize", total);
+  if (cell.index !== index) {
+    cell.index = index;
+    element.id = `cell-${index}`;
+    element.setAttribute("aria-posinset", index + 1);
+  }
+  if (cell.total !== total) {
+    cell.total = total;
+    element.setAttribute("aria-setsize", total);
+  }
   if (cell.sound === sound) return;
-  const same = sound && cell.sound?.number === sound.number && cell.sound.content === sound.content;
   cell.sound = sound;
   element.classList.toggle("coming", !sound);
+  picture(parts.wave, sound);
   if (!sound) {
-    parts.wave.style.removeProperty("--picture");
     for (const part of [parts.name, parts.kind, parts.key, parts.length, parts.stars]) {
       part.textContent = "";
     }
+    element.removeAttribute("title");
+    element.setAttribute("aria-label", "still to come");
     return;
   }
-  if (!same) parts.wave.style.setProperty("--picture", `url("${pictureUrl(sound)}")`);
   element.style.setProperty("--tone", tone(sound.kind));
   parts.name.textContent = title(sound);
   parts.kind.textContent = kindName(sound.kind);
@@ -51,6 +58,27 @@ export function fillCell(cell, sound, index, total) {
   parts.stars.textContent = "★".repeat(sound.stars);
   element.title = sound.path;
   element.setAttribute("aria-label", spoken(sound));
+}
+
+const running = new WeakMap(); // line to its animation
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** Let a line run over a picture for as long as its sound is heard. */
+export function sweep(line, seconds, delay = 0) {
+  stopSweep(line);
+  if (still.matches) return;
+  const frames = [
+    { opacity: 1, transform: "translateX(0)" },
+    { opacity: 1, transform: "translateX(100%)" },
+  ];
+  // Not by a class, which would have to be laid out once without it.
+  running.set(line, line.animate(frames, { duration: seconds * 1000, delay: delay * 1000 }));
+}
+
+/** Take the line away. */
+export function stopSweep(line) {
+  running.get(line)?.cancel();
+  running.delete(line);
 }
 
 function spoken(sound) {

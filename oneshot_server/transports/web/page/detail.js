@@ -1,29 +1,37 @@
-// Everything about the selected sound, and what can be made of it.
+// Everything about the selected sound.
 
-import { ask, fileUrl, get, pictureUrl, post } from "./api.js";
+import { fileUrl, get, post, said } from "./api.js";
 import { context, decoded } from "./audio.js";
 import { on, tell } from "./bus.js";
-import { dragOut } from "./cell.js";
-import { byId, h, icon, toast } from "./dom.js";
+import { dragOut, stopSweep, sweep } from "./cell.js";
+import { byId, h, icon, settled } from "./dom.js";
 import { drawFamily } from "./family.js";
+import { isKnown, known } from "./fresh.js";
 import { kindName, shortSeconds, stem, title, tone } from "./kinds.js";
-import { begin } from "./prompt.js";
+import { again, between, inpaint, vary } from "./making.js";
+import { picture } from "./pictures.js";
 import { ends, listenTo, selected, setEnd, star, update } from "./selection.js";
+
+const FAMILY_MS = 150; // whoever walks through the sounds does not ask for each one's family
+
+const familySoon = settled(FAMILY_MS, () => selected && showFamily(selected));
 
 export function startDetail(source) {
   on("selected", (sound) => show(sound));
   on("reselected", (sound) => {
+    showFile(sound);
     showFacts(sound);
     showStars(sound);
     showTags(sound);
   });
+  on("known", ({ sound }) => selected?.number === sound.number && familySoon());
   on("ends", () => showEnds());
-  on("playing", ({ sound, seconds }) => sweep(sound, seconds));
+  on("playing", ({ sound, seconds }) => follow(sound, seconds));
   byId("vary").addEventListener("click", vary);
   byId("again").addEventListener("click", again);
   byId("keep-attack").addEventListener("click", () => inpaint("attack"));
   byId("keep-tail").addEventListener("click", () => inpaint("tail"));
-  byId("alike").addEventListener("click", () => selected && source.alikeTo(selected));
+  byId("alike").addEventListener("click", () => alike(source));
   byId("between").addEventListener("click", between);
   byId("end-a").addEventListener("click", () => putEnd("a"));
   byId("end-b").addEventListener("click", () => putEnd("b"));
@@ -47,57 +55,10 @@ export function startDetail(source) {
   showEnds();
 }
 
-/** Variations of the selected sound. */
-export async function vary() {
-  if (!selected) return;
-  const strength = Number(byId("strength").value);
-  const body = { path: selected.path, strength, count: Number(byId("count").value) || 1 };
-  await begin("vary", body, `vary ${title(selected)}`);
-}
-
-async function inpaint(keep) {
-  if (!selected) return;
-  await begin("inpaint", { path: selected.path, keep }, `${title(selected)}, its ${keep} kept`);
-}
-
-/** The same recipe with another seed. */
-export async function again() {
-  if (!selected) return;
-  const recipe = await get(`sounds/${selected.number}/recipe`).catch(() => ({}));
-  if (!recipe.prompt) {
-    toast("This sound came from elsewhere and has no recipe; vary it instead");
-    return;
-  }
-  await begin("generate", recipeToRequest(recipe), `${recipe.prompt}, a new seed`);
-}
-
-/** What to ask for to have a recipe again, without its seed. */
-function recipeToRequest(recipe) {
-  const body = { prompt: recipe.prompt, steps: recipe.steps, guidance: recipe.guidance };
-  body.sampler = recipe.sampler;
-  if (recipe.negative) body.negative = recipe.negative;
-  const loras = recipe.loras ?? [];
-  if (loras.length) {
-    body.lora = loras
-      .map(({ name, version, weight }) => `${name}${version ? `@${version}` : ""}:${weight}`)
-      .join(",");
-  }
-  const finish = recipe.finish ?? {};
-  if (finish.max_seconds) body.seconds = finish.max_seconds;
-  if (finish.tune) body.tune = finish.tune;
-  if (finish.gain_db) body.level = finish.gain_db;
-  return body;
-}
-
-/** A sound between the two ends. */
-export async function between() {
-  if (!ends.a || !ends.b) {
-    toast("Choose both ends first: A and B");
-    return;
-  }
-  const t = Number(byId("between-t").value);
-  const label = `between ${title(ends.a)} and ${title(ends.b)}`;
-  await begin("morph", { path_a: ends.a.path, path_b: ends.b.path, t }, label);
+/** List what is most like the selected sound. */
+export async function alike(source) {
+  const real = selected && (await said(known(selected)));
+  if (real) source.alikeTo(real);
 }
 
 function putEnd(name) {
@@ -110,32 +71,39 @@ function show(sound) {
   document.body.classList.add("detailed");
   byId("detail").scrollTop = 0;
   byId("detail").style.setProperty("--tone", tone(sound.kind));
-  byId("detail-spectrogram").style.setProperty("--picture", `url("${pictureUrl(sound)}")`);
-  byId("drag").href = fileUrl(sound);
-  byId("drag").download = `${stem(sound.path)}.${sound.path.split(".").pop()}`;
+  showFile(sound);
   showFacts(sound);
   showStars(sound);
   showTags(sound);
   decoded(sound).then(
-    (buffer) => selected?.number === sound.number && drawWave(buffer),
-    () => {},
+    (buffer) => selected?.path === sound.path && drawWave(buffer),
+    () => {}, // who plays it says why
   );
-  showFamily(sound);
+  drawFamily(byId("family"), null, sound);
+  familySoon();
+}
+
+function showFile(sound) {
+  byId("drag").href = fileUrl(sound);
+  byId("drag").download = `${stem(sound.path)}.${sound.path.split(".").pop()}`;
+  picture(byId("detail-spectrogram"), sound);
 }
 
 function showFacts(sound) {
   byId("detail-title").textContent = title(sound);
   byId("detail-path").textContent = sound.path;
+  const level = sound.level_db === null ? "–" : `${sound.level_db.toFixed(1)} dB`;
+  const bright = sound.brightness_hz === null ? "–" : `${(sound.brightness_hz / 1000).toFixed(1)} kHz`;
   const facts = [
     [kindName(sound.kind), "kind"],
     [sound.key || "–", "key"],
     [shortSeconds(sound.seconds), "length"],
-    [`${sound.level_db.toFixed(1)} dB`, "level"],
-    [`${(sound.brightness_hz / 1000).toFixed(1)} kHz`, "brightness"],
+    [level, "level"],
+    [bright, "brightness"],
     [sound.seed === null ? "–" : String(sound.seed), "seed"],
   ];
   byId("facts").replaceChildren(
-    ...facts.map(([value, name]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+    ...facts.map(([value, name]) => h("div", {}, h("dt", {}, name), h("dd", { title: value }, value))),
   );
 }
 
@@ -149,7 +117,7 @@ function makeStars() {
           type: "button",
           "aria-label": `${stars} ${stars === 1 ? "star" : "stars"}`,
           "aria-pressed": "false",
-          onclick: () => star(stars).catch((problem) => toast(problem.message, true)),
+          onclick: () => star(stars),
         },
         "★",
       ),
@@ -185,16 +153,16 @@ function showTags(sound) {
 }
 
 async function setTags(tags) {
-  try {
-    update(await post(`sounds/${selected.number}/tags`, { tags: tags.join(";") }));
-    tell("tagged");
-  } catch (problem) {
-    toast(problem.message, true);
-  }
+  const real = await said(known(selected));
+  if (!real) return;
+  const marked = await said(post(`sounds/${real.number}/tags`, { tags: tags.join(";") }));
+  if (marked) update([marked]);
+  if (marked) tell("tagged");
 }
 
 async function showFamily(sound) {
-  const family = await get(`sounds/${sound.number}/family`).catch(() => null);
+  if (!isKnown(sound)) return;
+  const family = await said(get(`sounds/${sound.number}/family`));
   if (selected?.number !== sound.number) return;
   drawFamily(byId("family"), family, sound);
 }
@@ -224,15 +192,11 @@ function drawWave(buffer) {
   }
 }
 
-function sweep(sound, seconds) {
-  const box = byId("detail-wave");
-  box.classList.remove("playing");
-  if (sound?.number !== selected?.number) return;
+function follow(sound, seconds) {
+  const line = byId("detail-sweep");
   // What the card says is in the air takes the output's latency to be heard.
-  box.style.setProperty("--seconds", `${seconds}s`);
-  box.style.setProperty("--delay", `${context.outputLatency || 0}s`);
-  box.offsetWidth; // the animation begins anew
-  box.classList.add("playing");
+  if (sound && sound.path === selected?.path) sweep(line, seconds, context.outputLatency || 0);
+  else stopSweep(line);
 }
 
 function showEnds() {
@@ -248,20 +212,4 @@ function showEnds() {
     );
   }
   byId("between").disabled = !(ends.a && ends.b);
-}
-
-const PLAIN_PAD = {
-  negative: "", lora: "", steps: 0, guidance: 0, seconds: 0, tune: 0, level: 0, seed_policy: "new",
-};
-
-/** The recipe of the selected sound on a pad; of a sound that has none, its kind. */
-export async function toPad(number) {
-  if (!selected) return;
-  const name = kindName(selected.kind);
-  const recipe = await get(`sounds/${selected.number}/recipe`).catch(() => ({}));
-  const { sampler, ...keys } = recipe.prompt ? recipeToRequest(recipe) : { prompt: name };
-  const body = { ...PLAIN_PAD, ...keys, pad: number, name };
-  // What was made from other sounds is another sound without them.
-  if (recipe.prompt && !recipe.reshape) Object.assign(body, { seed: recipe.seed, seed_policy: "fixed" });
-  if (await ask("pad/set", body)) tell("pad-set", number);
 }

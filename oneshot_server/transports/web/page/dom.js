@@ -1,6 +1,9 @@
 // Elements without markup in strings: whatever a file is called, it is text.
 
 const SVG = "http://www.w3.org/2000/svg";
+const REMARK_MS = 4000;
+const GRAVE_MS = 8000;
+const MOST_TOASTS = 4;
 
 /** Make an element; "on…" are listeners, "--…" custom properties, the rest attributes. */
 export function h(tag, props = {}, ...children) {
@@ -62,11 +65,25 @@ export function settled(milliseconds, act) {
   };
 }
 
-/** A remark that goes by itself. */
+const shownFor = new Map(); // text to {line, timer}
+
+/** A remark that goes by itself; one that is there already stays a while longer. */
 export function toast(text, grave = false) {
-  const line = h("div", { class: grave ? "toast grave" : "toast" }, text);
   const box = byId("toasts");
-  box.append(line);
-  while (box.children.length > 4) box.firstChild.remove();
-  setTimeout(() => line.remove(), grave ? 8000 : 4000);
+  const before = shownFor.get(text);
+  const line = before?.line ?? h("div", { class: grave ? "toast grave" : "toast" }, text);
+  clearTimeout(before?.timer);
+  if (!before) box.append(line);
+  const go = (one, its) => {
+    its.line.remove();
+    shownFor.delete(one);
+  };
+  const shown = { line };
+  shown.timer = setTimeout(() => go(text, shown), grave ? GRAVE_MS : REMARK_MS);
+  shownFor.set(text, shown);
+  if (shownFor.size > MOST_TOASTS) {
+    const [oldest, its] = shownFor.entries().next().value;
+    clearTimeout(its.timer);
+    go(oldest, its);
+  }
 }

@@ -1,6 +1,6 @@
 // Search, kinds, tags, stars and order.
 
-import { get } from "./api.js";
+import { get, said } from "./api.js";
 import { on } from "./bus.js";
 import { byId, h, icon, settled } from "./dom.js";
 import { kindName, title, tone } from "./kinds.js";
@@ -23,10 +23,7 @@ export class Filters {
   constructor(source) {
     this.source = source;
     this.search = byId("search");
-    this.search.addEventListener(
-      "input",
-      settled(TYPING_MS, () => source.narrow({ text: this.search.value.trim() })),
-    );
+    this.search.addEventListener("input", settled(TYPING_MS, () => this.look()));
     this.sort = byId("sort");
     for (const [value, name] of Object.entries(SORTS)) this.sort.append(h("option", { value }, name));
     this.sort.addEventListener("change", () => source.narrow({ sort: this.sort.value }));
@@ -35,6 +32,12 @@ export class Filters {
     on("library", soon);
     on("lost", () => this.count());
     on("query", () => this.show());
+  }
+
+  /** Look for what was typed, if that is not what is shown. */
+  async look() {
+    const text = this.search.value.trim();
+    if (text !== this.source.query.text || this.source.like) await this.source.narrow({ text });
   }
 
   makeStars() {
@@ -58,7 +61,7 @@ export class Filters {
 
   /** Count what there is to narrow by. */
   async count() {
-    this.facets = await get("facets").catch(() => this.facets);
+    this.facets = (await said(get("facets"))) ?? this.facets;
     this.show();
   }
 

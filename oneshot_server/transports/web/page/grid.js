@@ -2,12 +2,12 @@
 
 import { prepare } from "./audio.js";
 import { on } from "./bus.js";
-import { dragOut, fillCell, makeCell } from "./cell.js";
+import { dragOut, fillCell, makeCell, stopSweep, sweep } from "./cell.js";
 import { byId, h, settled } from "./dom.js";
 import { listenTo, select, selected } from "./selection.js";
 
 const LEAST_WIDTH = 148;
-const HEIGHT = 122;
+const HEIGHT = 126;
 const GAP = 10;
 const AHEAD_ROWS = 2; // that are filled beyond both edges
 const DWELL_MS = 45; // a pointer that only passes by plays nothing
@@ -20,7 +20,9 @@ export class Grid {
     this.cells = [];
     this.columns = 1;
     this.place = -1; // of the selected sound
+    this.awaited = -1; // a place whose sound is to be played when it is there
     this.hovering = true;
+    this.drawnAt = 0;
     this.box = byId("grid");
     this.canvas = h("div", { class: "canvas", role: "presentation" });
     this.box.append(this.canvas);
@@ -67,10 +69,14 @@ export class Grid {
     });
   }
 
-  /** Select the sound at a place and play it. */
+  /** Select the sound at a place and play it; one that is still to come, when it is there. */
   choose(index) {
     const sound = this.source.at(index);
-    if (!sound) return;
+    this.awaited = sound ? -1 : index;
+    if (!sound) {
+      this.reveal(index);
+      return;
+    }
     this.place = index;
     select(sound);
     this.reveal(index);
@@ -95,7 +101,8 @@ export class Grid {
     event.preventDefault();
     if (!this.source.total) return;
     const last = this.source.total - 1;
-    const from = this.place < 0 ? (steps[event.key] > 0 ? -1 : 0) : this.place;
+    const here = this.awaited >= 0 ? this.awaited : this.place;
+    const from = here < 0 ? (steps[event.key] > 0 ? -1 : 0) : here;
     let to = from + steps[event.key];
     if (Math.abs(steps[event.key]) === this.columns && (to < 0 || to > last)) to = from;
     this.choose(Math.max(0, Math.min(last, to)));
@@ -103,6 +110,7 @@ export class Grid {
 
   layOut() {
     const width = this.box.clientWidth - 2 * GAP;
+    this.height = this.box.clientHeight;
     if (width <= 0) return;
     this.columns = Math.max(2, Math.floor((width + GAP) / (LEAST_WIDTH + GAP)));
     this.width = (width - GAP * (this.columns - 1)) / this.columns;
@@ -116,40 +124,72 @@ export class Grid {
     if (fresh) {
       this.box.scrollTop = 0;
       this.place = -1;
+      this.awaited = -1;
     }
     const place = selected ? this.source.placeOf(selected.number) : -1;
     if (place >= 0) this.place = place;
-    this.box.classList.toggle("empty", this.source.known && this.source.total === 0);
-    this.draw();
+    if (this.awaited >= 0 && this.source.at(this.awaited)) {
+      this.choose(this.awaited);
+      return;
+    }
+    this.drawSoon();
+  }
+
+  /** Draw at once, but only once in a frame: changes come in floods. */
+  drawSoon() {
+    if (this.soon) return;
+    if (performance.now() - this.drawnAt > 16) {
+      this.draw();
+      return;
+    }
+    this.soon = requestAnimationFrame(() => this.draw());
   }
 
   draw() {
+    cancelAnimationFrame(this.soon);
+    this.soon = 0;
     if (!this.width) return;
+    this.drawnAt = performance.now();
     const { total } = this.source;
     const rows = Math.ceil(total / this.columns);
-    this.canvas.style.height = `${rows * this.rowHeight + GAP}px`;
+    const tall = `${rows * this.rowHeight + GAP}px`;
+    if (this.canvas.style.height !== tall) this.canvas.style.height = tall;
     const top = Math.max(0, Math.floor(this.box.scrollTop / this.rowHeight) - AHEAD_ROWS);
-    const seen = Math.ceil(this.box.clientHeight / this.rowHeight) + 2 * AHEAD_ROWS;
+    const seen = Math.ceil(this.height / this.rowHeight) + 2 * AHEAD_ROWS;
     const first = top * this.columns;
     const last = Math.min(total, (top + seen + 1) * this.columns);
     this.source.look(first, Math.max(first, last - 1));
     this.ensure(seen + 1);
     // Each place has a cell of its own by its remainder, so that scrolling refills few of them.
     for (let index = first; index < first + this.cells.length; index += 1) {
-      const cell = this.cells[index % this.cells.length];
-      cell.element.hidden = index >= last;
-      if (index >= last) continue;
-      const x = GAP + (index % this.columns) * (this.width + GAP);
-      const y = GAP + Math.floor(index / this.columns) * this.rowHeight;
-      cell.element.style.transform = `translate(${x}px, ${y}px)`;
-      const before = cell.sound;
-      fillCell(cell, this.source.at(index), index, total);
-      if (before !== cell.sound) cell.element.classList.remove("playing");
-      const isSelected = cell.sound !== null && cell.sound.number === selected?.number;
-      cell.element.setAttribute("aria-selected", isSelected);
-      if (isSelected) this.box.setAttribute("aria-activedescendant", cell.element.id);
+      this.drawCell(this.cells[index % this.cells.length], index, index < last, total);
     }
     this.prepareSoon();
+  }
+
+  drawCell(cell, index, there, total) {
+    const { element } = cell;
+    if (cell.there !== there) {
+      cell.there = there;
+      element.hidden = !there;
+    }
+    if (!there) return;
+    const x = GAP + (index % this.columns) * (this.width + GAP);
+    const y = GAP + Math.floor(index / this.columns) * this.rowHeight;
+    const at = `translate(${x}px, ${y}px)`;
+    if (cell.at !== at) {
+      cell.at = at;
+      element.style.transform = at;
+    }
+    const before = cell.sound?.number;
+    fillCell(cell, this.source.at(index), index, total);
+    if (before !== cell.sound?.number) stopSweep(cell.parts.sweep);
+    const chosen = Boolean(cell.sound) && cell.sound.number === selected?.number;
+    if (cell.chosen !== chosen) {
+      cell.chosen = chosen;
+      element.setAttribute("aria-selected", chosen);
+    }
+    if (chosen) this.box.setAttribute("aria-activedescendant", element.id);
   }
 
   ensure(rows) {
@@ -171,21 +211,17 @@ export class Grid {
 
   reveal(index) {
     const y = Math.floor(index / this.columns) * this.rowHeight;
-    const { scrollTop, clientHeight } = this.box;
+    const { scrollTop } = this.box;
     if (y < scrollTop) this.box.scrollTop = y;
-    else if (y + this.rowHeight + GAP > scrollTop + clientHeight) {
-      this.box.scrollTop = y + this.rowHeight + GAP - clientHeight;
+    else if (y + this.rowHeight + GAP > scrollTop + this.height) {
+      this.box.scrollTop = y + this.rowHeight + GAP - this.height;
     }
   }
 
   sweep(sound, seconds) {
     for (const cell of this.cells) {
-      const plays = sound && cell.sound?.number === sound.number;
-      cell.element.classList.remove("playing");
-      if (!plays) continue;
-      cell.element.style.setProperty("--seconds", `${seconds}s`);
-      cell.element.offsetWidth; // the animation begins anew
-      cell.element.classList.add("playing");
+      if (sound && cell.sound?.number === sound.number) sweep(cell.parts.sweep, seconds);
+      else stopSweep(cell.parts.sweep);
     }
   }
 
@@ -194,20 +230,17 @@ export class Grid {
     const steps = [1, -1, this.columns, -this.columns];
     for (let far = 2; far <= NEAR; far += 1) steps.push(far, -far);
     steps.push(2 * this.columns, -2 * this.columns);
-    const places = steps.map((step) => index + step);
-    prepare(this.known(places));
+    this.prepareAt(steps.map((step) => index + step));
   }
 
   prepareSeen() {
-    const seen = this.cells.filter((cell) => !cell.element.hidden).map((cell) => cell.index);
+    const seen = this.cells.filter((cell) => cell.there).map((cell) => cell.index);
     const near = this.place < 0 ? seen[0] ?? 0 : this.place;
-    prepare(this.known(seen.sort((a, b) => Math.abs(a - near) - Math.abs(b - near))));
+    this.prepareAt(seen.sort((a, b) => Math.abs(a - near) - Math.abs(b - near)));
   }
 
-  known(places) {
-    return places
-      .filter((place) => place >= 0 && place < this.source.total)
-      .map((place) => this.source.at(place))
-      .filter(Boolean);
+  prepareAt(places) {
+    const inside = places.filter((place) => place >= 0 && place < this.source.total);
+    prepare(inside.map((place) => this.source.at(place)).filter(Boolean));
   }
 }

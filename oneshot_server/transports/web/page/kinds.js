@@ -16,14 +16,17 @@ export function tone(kind) {
   return hue === undefined ? "oklch(0.74 0.015 260)" : `oklch(${BRIGHT} ${VIVID} ${hue})`;
 }
 
-/** The colour of whatever kind a text names. */
-export function toneOf(text) {
-  const plain = text.toLowerCase().replaceAll("-", " ");
+/** The kind that a text names; empty if it names none. */
+export function textToKind(text) {
+  const plain = text.toLowerCase().replace(/[-_]/g, " ");
   const named = Object.keys(HUES).filter((kind) => plain.includes(kind.replace("_", " ")));
   const alike = { hat: "closed_hat", snap: "clap", "808": "bass", chord: "stab" };
   const other = Object.keys(alike).find((word) => plain.includes(word));
-  return tone(named.sort((a, b) => b.length - a.length)[0] ?? alike[other] ?? "");
+  return named.sort((a, b) => b.length - a.length)[0] ?? alike[other] ?? "";
 }
+
+/** The colour of whatever kind a text names. */
+export const toneOf = (text) => tone(textToKind(text));
 
 /** A kind as people say it. */
 export const kindName = (kind) => (kind ? kind.replace("_", " ") : "other");

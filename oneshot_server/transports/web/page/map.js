@@ -1,41 +1,48 @@
 // The map: every sound at its place, like ones near each other; to be heard, zoomed and walked.
 
-import { get } from "./api.js";
+import { get, said } from "./api.js";
 import { prepare } from "./audio.js";
 import { on } from "./bus.js";
 import { byId, settled, toast } from "./dom.js";
-import { kindName, title, tone } from "./kinds.js";
+import { title } from "./kinds.js";
 import { followGestures } from "./map_gestures.js";
+import { coloursOf, Points } from "./map_points.js";
 import { playMorph } from "./morph_path.js";
+import { Recent } from "./recent.js";
 import { select, selected } from "./selection.js";
 
-const CELL = 1 / 64; // of the look-up by place, as a share of the map
 const REACH = 18; // pixels within which a pointer means a sound
+const PATH_REACH = 60; // the same for a path that leads past it
 const RENEW_MS = 800;
-const CHUNK = 500;
-const NAMED_SHARE = 0.02; // kinds that are less than this of all sounds have no name on the map
+const PATIENCE = 10; // a map that takes long is asked for again so many times later
+const NAME_MS = 70; // a pointer that passes by asks for no names
+const NAME_HEIGHT = 17;
+const NAME_WIDTH = 60;
+const MOST_KEPT = 500;
+const WHOLE = { x: 0, y: 0, scale: 1 };
 
 export class SoundMap {
   constructor() {
     this.box = byId("map-view");
     this.canvas = byId("map");
     this.pen = this.canvas.getContext("2d");
-    this.view = { x: 0, y: 0, scale: 1 };
-    this.points = [];
-    this.drawn = [];
+    this.dots = new OffscreenCanvas(1, 1);
+    this.view = { ...WHOLE };
+    this.points = new Points([], []);
+    this.colours = coloursOf([]);
+    this.under = -1;
+    this.drawn = []; // the path
     this.walking = false;
+    this.spent = 0;
+    this.nameSoon = settled(NAME_MS, (at) => this.name(at));
     new ResizeObserver(() => this.resize()).observe(this.canvas);
     followGestures(this);
-    const stale = settled(RENEW_MS, () => {
-      this.fresh = false;
-      if (this.shown) this.load();
-    });
-    on("library", stale);
-    on("lost", stale);
+    on("library", () => this.age());
+    on("lost", () => this.age());
     on("selected", () => this.draw());
     byId("walk").addEventListener("click", () => this.walk(!this.walking));
     byId("map-whole").addEventListener("click", () => {
-      this.view = { x: 0, y: 0, scale: 1 };
+      this.view = { ...WHOLE };
       this.draw();
     });
   }
@@ -47,6 +54,16 @@ export class SoundMap {
     if (shown) this.resize();
   }
 
+  /** Ask for the map again in a while: sounds have come or gone. */
+  age() {
+    this.fresh = false;
+    if (!this.shown || this.due) return;
+    this.due = setTimeout(() => {
+      this.due = 0;
+      if (this.shown) this.load();
+    }, Math.max(RENEW_MS, PATIENCE * this.spent));
+  }
+
   /** Draw paths, or move the map. */
   walk(walking) {
     this.walking = walking;
@@ -55,118 +72,110 @@ export class SoundMap {
   }
 
   async load() {
+    const began = performance.now();
     this.fresh = true;
-    const { places, kinds } = await get("map").catch(() => ({ places: [], kinds: [] }));
-    // number, x, y, kind: in rows, as there may be a hundred thousand of them
-    this.points = places.map(([number, x, y, kind]) => ({
-      number, x: x / 2 + 0.5, y: 0.5 - y / 2, tone: tone(kinds[kind]), kind: kinds[kind],
-    }));
-    this.fit();
-    byId("map-count").textContent = `${this.points.length.toLocaleString()} sounds`;
+    if (!this.points.count) byId("map-count").textContent = "looking…";
+    const map = await said(get("map"));
+    this.spent = performance.now() - began;
+    if (!map) {
+      byId("map-count").textContent = "The map could not be made";
+      this.age();
+      return;
+    }
+    this.points = new Points(map.places, map.kinds);
+    this.colours = coloursOf(map.kinds);
+    this.under = -1;
+    const { count } = this.points;
+    byId("map-count").textContent = `${count.toLocaleString()} ${count === 1 ? "sound" : "sounds"}`;
+    byId("map-nothing").hidden = count > 0;
     this.draw();
-  }
-
-  /** Spread the points over the whole square, whatever the axes' ranges are. */
-  fit() {
-    if (!this.points.length) return;
-    for (const axis of ["x", "y"]) {
-      const sorted = this.points.map((p) => p[axis]).sort((a, b) => a - b);
-      const low = sorted[Math.floor(sorted.length * 0.005)];
-      const high = sorted[Math.ceil(sorted.length * 0.995) - 1];
-      const span = high - low || 1;
-      for (const point of this.points) {
-        point[axis] = 0.04 + 0.92 * Math.min(1.03, Math.max(-0.03, (point[axis] - low) / span));
-      }
-    }
-    this.index = new Map();
-    for (const point of this.points) {
-      const key = cellKey(point.x, point.y);
-      if (!this.index.has(key)) this.index.set(key, []);
-      this.index.get(key).push(point);
-    }
-    this.names = [...Map.groupBy(this.points, (point) => point.kind)]
-      .filter(([kind, points]) => kind && points.length >= this.points.length * NAMED_SHARE)
-      .map(([kind, points]) => ({
-        name: kindName(kind),
-        tone: tone(kind),
-        x: middle(points.map((point) => point.x)),
-        y: middle(points.map((point) => point.y)),
-      }));
-    this.byTone = Map.groupBy(this.points, (point) => point.tone);
   }
 
   resize() {
     const scale = devicePixelRatio || 1;
-    this.canvas.width = this.canvas.clientWidth * scale;
-    this.canvas.height = this.canvas.clientHeight * scale;
+    this.width = this.canvas.clientWidth;
+    this.height = this.canvas.clientHeight;
+    this.canvas.width = this.dots.width = Math.max(1, Math.round(this.width * scale));
+    this.canvas.height = this.dots.height = Math.max(1, Math.round(this.height * scale));
     this.draw();
   }
 
-  toScreen(point) {
-    const { clientWidth, clientHeight } = this.canvas;
-    const { x, y, scale } = this.view;
-    return [(point.x - x) * clientWidth * scale, (point.y - y) * clientHeight * scale];
+  toScreen({ x, y }) {
+    const { view } = this;
+    return [(x - view.x) * this.width * view.scale, (y - view.y) * this.height * view.scale];
   }
 
   toMap(px, py) {
-    const { clientWidth, clientHeight } = this.canvas;
     const { x, y, scale } = this.view;
-    return { x: px / clientWidth / scale + x, y: py / clientHeight / scale + y };
+    return { x: px / this.width / scale + x, y: py / this.height / scale + y };
   }
 
+  placeOf(point) {
+    return { x: this.points.xs[point], y: this.points.ys[point] };
+  }
+
+  /** Draw everything, soon. */
   draw() {
-    if (!this.shown) return;
-    cancelAnimationFrame(this.frame);
-    this.frame = requestAnimationFrame(() => this.paint());
+    this.stale = true;
+    this.drawOver();
+  }
+
+  /** Draw what is above the dots, soon. */
+  drawOver() {
+    if (!this.shown || this.frame) return;
+    this.frame = requestAnimationFrame(() => {
+      this.frame = 0;
+      this.paint();
+    });
   }
 
   paint() {
     const ratio = devicePixelRatio || 1;
-    const { pen, canvas } = this;
+    const { pen } = this;
+    if (this.stale) this.paintDots(ratio);
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.clearRect(0, 0, this.canvas.width, this.canvas.height);
+    pen.drawImage(this.dots, 0, 0);
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.clearRect(0, 0, canvas.clientWidth, canvas.clientHeight);
-    const crowd = Math.log10(Math.max(100, this.points.length));
-    const size = Math.min(14, Math.max(1.8, 13 - 2.4 * crowd) * Math.sqrt(this.view.scale));
-    pen.globalAlpha = 0.85;
-    for (const [colour, points] of this.byTone ?? []) {
-      pen.fillStyle = colour;
-      pen.beginPath();
-      for (const point of points) {
-        const [px, py] = this.toScreen(point);
-        if (px < -9 || py < -9 || px > canvas.clientWidth + 9 || py > canvas.clientHeight + 9) continue;
-        if (size < 4) pen.rect(px - size / 2, py - size / 2, size, size);
-        else {
-          pen.moveTo(px + size / 2, py);
-          pen.arc(px, py, size / 2, 0, 7);
-        }
-      }
-      pen.fill();
-    }
-    pen.globalAlpha = 1;
     this.paintNames();
     this.paintPath();
     this.ring(this.under, "#ffffff", 9);
-    const here = selected && this.points.find((point) => point.number === selected.number);
-    this.ring(here, "#ffffff", 12);
+    if (selected) this.ring(this.points.placeOf(selected.number), "#ffffff", 12);
   }
 
-  /** The kinds' names, each where most of its sounds are. */
+  paintDots(ratio) {
+    this.stale = false;
+    const crowd = Math.log10(Math.max(100, this.points.count));
+    const size = Math.min(14, Math.max(1.8, 13 - 2.4 * crowd) * Math.sqrt(this.view.scale));
+    const image = new ImageData(this.dots.width, this.dots.height);
+    this.points.draw(image, this.view, size * ratio, this.colours);
+    this.dots.getContext("2d").putImageData(image, 0, 0);
+  }
+
+  /** The kinds' names, each where most of its sounds are, and below one that is there already. */
   paintNames() {
-    this.pen.font = "600 12px system-ui, sans-serif";
-    this.pen.textAlign = "center";
-    this.pen.lineWidth = 4;
-    this.pen.strokeStyle = "#0c0d10";
-    for (const { name, tone: colour, x, y } of this.names ?? []) {
-      const [px, py] = this.toScreen({ x, y });
-      this.pen.strokeText(name, px, py);
-      this.pen.fillStyle = colour;
-      this.pen.fillText(name, px, py);
+    const { pen } = this;
+    pen.font = "600 12px system-ui, sans-serif";
+    pen.textAlign = "center";
+    pen.lineWidth = 4;
+    pen.lineJoin = "round";
+    pen.strokeStyle = "rgb(12 13 16 / 85%)";
+    const taken = [];
+    for (const { name, tone, ...place } of this.points.names) {
+      let [px, py] = this.toScreen(place);
+      while (taken.some(([x, y]) => Math.abs(x - px) < NAME_WIDTH && Math.abs(y - py) < NAME_HEIGHT)) {
+        py += NAME_HEIGHT;
+      }
+      taken.push([px, py]);
+      pen.strokeText(name, px, py);
+      pen.fillStyle = tone;
+      pen.fillText(name, px, py);
     }
   }
 
   ring(point, colour, radius) {
-    if (!point) return;
-    const [px, py] = this.toScreen(point);
+    if (point < 0) return;
+    const [px, py] = this.toScreen(this.placeOf(point));
     this.pen.strokeStyle = colour;
     this.pen.lineWidth = 1.5;
     this.pen.beginPath();
@@ -188,113 +197,107 @@ export class SoundMap {
     this.pen.stroke();
   }
 
-  /** The sound that a place on the screen means; null if none is near. */
+  /** The point that a place on the screen means; -1 if none is near. */
   nearest(px, py, reach = REACH) {
-    const { x, y } = this.toMap(px, py);
-    const { clientWidth, clientHeight } = this.canvas;
-    const far = reach / Math.min(clientWidth, clientHeight) / this.view.scale;
-    const steps = Math.ceil(far / CELL);
-    let best = null;
-    let least = reach;
-    for (let i = -steps; i <= steps; i += 1) {
-      for (let j = -steps; j <= steps; j += 1) {
-        for (const point of this.index?.get(cellKey(x + i * CELL, y + j * CELL)) ?? []) {
-          const [qx, qy] = this.toScreen(point);
-          const distance = Math.hypot(qx - px, qy - py);
-          if (distance < least) [best, least] = [point, distance];
-        }
-      }
-    }
-    return best;
+    const { scale } = this.view;
+    const far = [reach / this.width / scale, reach / this.height / scale];
+    const measure = (x, y) => {
+      const [qx, qy] = this.toScreen({ x, y });
+      return Math.hypot(qx - px, qy - py);
+    };
+    const point = this.points.nearest(this.toMap(px, py), far, measure);
+    if (point < 0) return -1;
+    const { x, y } = this.placeOf(point);
+    return measure(x, y) < reach ? point : -1;
   }
 
   zoom([px, py], factor) {
     const at = this.toMap(px, py);
-    const { view, canvas } = this;
+    const { view } = this;
     view.scale = Math.max(0.8, Math.min(200, view.scale * factor));
-    view.x = at.x - px / canvas.clientWidth / view.scale;
-    view.y = at.y - py / canvas.clientHeight / view.scale;
+    view.x = at.x - px / this.width / view.scale;
+    view.y = at.y - py / this.height / view.scale;
     this.draw();
   }
 
   /** To the nearest sound in a direction. */
   step(dx, dy) {
-    const from = selected && this.points.find((point) => point.number === selected.number);
-    const at = from ?? { x: 0.5, y: 0.5, number: -1 };
-    let best = null;
-    let least = Infinity;
-    for (const point of this.points) {
-      const [ax, ay] = [point.x - at.x, point.y - at.y];
-      const along = ax * dx + ay * dy;
-      const across = Math.abs(ax * dy) + Math.abs(ay * dx);
-      if (point.number === at.number || along <= 1e-9 || across > 2 * along) continue;
-      const distance = along + 2 * across;
-      if (distance < least) [best, least] = [point, distance];
-    }
-    if (best) this.choose(best);
+    const from = selected ? this.points.placeOf(selected.number) : -1;
+    const point = this.points.towards(from, dx, dy);
+    if (point >= 0) this.choose(point);
   }
 
-  async hover(at) {
+  hover(at) {
     const point = this.nearest(...at);
     if (point === this.under) return;
     this.under = point;
-    this.canvas.style.cursor = point ? "pointer" : "";
-    this.draw();
-    const tip = byId("map-tip");
-    tip.hidden = !point;
-    if (!point) return;
-    const sound = await soundOf(point).catch(() => null);
-    if (!sound || this.under !== point) return;
+    this.canvas.style.cursor = point < 0 ? "" : "pointer";
+    this.drawOver();
+    byId("map-tip").hidden = true;
+    if (point >= 0) this.nameSoon(at);
+  }
+
+  /** The pointer is elsewhere. */
+  leave() {
+    this.under = -1;
+    byId("map-tip").hidden = true;
+    this.drawOver();
+  }
+
+  /** Say what is under the pointer; what cannot be asked for is said when it is chosen. */
+  async name(at) {
+    const { points, under } = this;
+    const sound = under < 0 ? null : await soundOf(points.numbers[under]).catch(() => null);
+    if (!sound || this.under !== under || this.points !== points) return;
     prepare([sound]);
+    const tip = byId("map-tip");
+    tip.hidden = false;
     tip.textContent = title(sound);
-    tip.style.transform = `translate(${at[0] + 14}px, ${at[1] + 10}px)`;
+    const left = Math.min(at[0] + 14, this.width - tip.offsetWidth - 8);
+    tip.style.transform = `translate(${left}px, ${at[1] + 10}px)`;
   }
 
   click(at) {
     const point = this.nearest(...at);
-    if (point) this.choose(point);
+    if (point >= 0) this.choose(point);
   }
 
   async choose(point) {
-    select(await soundOf(point));
+    const sound = await said(soundOf(this.points.numbers[point]));
+    if (sound) select(sound);
   }
 
   async walked() {
-    const anchors = this.alongPath();
-    if (anchors.length < 2) {
+    const numbers = this.alongPath();
+    if (numbers.length < 2) {
       toast("Draw from one sound to another");
       return;
     }
-    const sounds = await Promise.all(anchors.map(soundOf));
-    playMorph(sounds);
+    const sounds = await said(Promise.all(numbers.map(soundOf)));
+    if (sounds) playMorph(sounds);
   }
 
-  /** The different sounds that a path leads past: its two ends and up to two between. */
+  /** Numbers of the different sounds that a path leads past: its two ends and up to two between. */
   alongPath() {
     const found = [];
     const stops = 3;
     for (let stop = 0; stop <= stops; stop += 1) {
       const place = Math.round((stop / stops) * (this.drawn.length - 1));
-      const point = this.nearest(...this.toScreen(this.drawn[place]), 60);
-      if (point && found.at(-1) !== point) found.push(point);
+      const point = this.nearest(...this.toScreen(this.drawn[place]), PATH_REACH);
+      const number = this.points.numbers[point];
+      if (point >= 0 && found.at(-1) !== number) found.push(number);
     }
     return found;
   }
 }
 
-const middle = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+const asked = new Recent(MOST_KEPT); // number to sound
 
-const known = new Map();
-
-async function soundOf({ number }) {
-  if (!known.has(number)) {
-    if (known.size > CHUNK) known.clear();
-    known.set(number, await get(`sounds/${number}`));
-  }
-  return known.get(number);
+async function soundOf(number) {
+  if (!asked.has(number)) asked.set(number, await get(`sounds/${number}`));
+  return asked.get(number);
 }
 
-on("sound", (sound) => known.has(sound.number) && known.set(sound.number, sound));
-
-const cellKey = (x, y) => Math.floor(x / CELL) * 4096 + Math.floor(y / CELL);
-
+on("changed", (sounds) => {
+  for (const sound of sounds) if (asked.has(sound.number)) asked.set(sound.number, sound);
+});

@@ -41,11 +41,12 @@ export function followGestures(map) {
       map.drawn.push(map.toMap(...at));
       map.hover(at);
     } else if (down.moved) {
-      map.view.x = down.view.x - dx / map.canvas.clientWidth / map.view.scale;
-      map.view.y = down.view.y - dy / map.canvas.clientHeight / map.view.scale;
+      map.view.x = down.view.x - dx / map.width / map.view.scale;
+      map.view.y = down.view.y - dy / map.height / map.view.scale;
     }
     map.draw();
   });
+  map.canvas.addEventListener("pointerleave", () => map.leave());
   const up = (event) => {
     fingers.delete(event.pointerId);
     if (!down || fingers.size) return;
@@ -70,8 +71,7 @@ export function followGestures(map) {
 function key(map, event) {
   const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   if (event.key === "+" || event.key === "-") {
-    const { clientWidth, clientHeight } = map.canvas;
-    map.zoom([clientWidth / 2, clientHeight / 2], event.key === "+" ? 1.25 : 0.8);
+    map.zoom([map.width / 2, map.height / 2], event.key === "+" ? 1.25 : 0.8);
   } else if (event.key in steps) {
     event.preventDefault();
     map.step(...steps[event.key]);

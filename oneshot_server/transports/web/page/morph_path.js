@@ -1,6 +1,6 @@
 // A path over the map as a morph: the sounds it leads past, and what lies between them.
 
-import { ask, audioUrl } from "./api.js";
+import { ask, audioUrl, said } from "./api.js";
 import { decoded, hit, prepare } from "./audio.js";
 import { on, tell } from "./bus.js";
 import { byId, h } from "./dom.js";
@@ -52,7 +52,7 @@ export const isOnPath = (job) => strip.some((one) => one.job === job);
 async function playStrip() {
   const turn = (playing += 1);
   for (const { sound } of strip.filter((one) => one.sound)) {
-    const buffer = await decoded(sound).catch(() => null);
+    const buffer = await said(decoded(sound));
     if (turn !== playing) return;
     if (!buffer) continue;
     hit(audioUrl(sound), sound);
@@ -94,6 +94,13 @@ function close() {
   playing += 1;
   draw();
 }
+
+on("known", ({ before, sound }) => {
+  const bead = strip.find((one) => one.sound?.number === before.number);
+  if (!bead) return;
+  bead.sound = sound;
+  draw();
+});
 
 for (const name of ["failed", "cancelled"]) {
   on(name, ({ job }) => {

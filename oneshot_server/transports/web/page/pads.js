@@ -1,15 +1,17 @@
 // Pads: a row below everything, and a view of their own.
 
-import { ask, get } from "./api.js";
+import { ask, get, said } from "./api.js";
 import { hit } from "./audio.js";
 import { on } from "./bus.js";
 import { byId, h, toast } from "./dom.js";
 import { toneOf } from "./kinds.js";
-import { toPad } from "./detail.js";
+import { toPad } from "./making.js";
+import { Recent } from "./recent.js";
 
 const IN_BANK = 16;
 const BANKS = ["A", "B", "C", "D"];
 const FLASH_MS = 140;
+const MOST_KEPT = 200; // hits
 // The keyboard as a drum machine has its pads: the lowest row is the first four.
 export const PAD_KEYS = ["z", "x", "c", "v", "a", "s", "d", "f", "q", "w", "e", "r", "1", "2", "3", "4"];
 
@@ -28,9 +30,9 @@ let levels = [];
 let bank = 0;
 let chosen = 0;
 let monitor = false;
-const hits = new Map(); // job to pad
-const own = new Set(); // jobs of this page's own hits
-const early = new Map(); // sounds that came before the answer that names their job
+const hits = new Recent(MOST_KEPT); // job to pad
+const own = new Recent(MOST_KEPT); // jobs of this page's own hits
+const early = new Recent(MOST_KEPT); // sounds that came before the answer that names their job
 
 export function startPads() {
   makeKeys(byId("dock"));
@@ -49,7 +51,8 @@ export function startPads() {
     byId("monitor").setAttribute("aria-pressed", monitor);
   });
   byId("kit").addEventListener("change", async () => {
-    if (await ask("kit/load", { name: byId("kit").value })) load();
+    await ask("kit/load", { name: byId("kit").value });
+    load();
   });
   byId("kit-form").addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -81,7 +84,7 @@ export function startPads() {
     showLevels();
   });
   on("lost", load);
-  on("pad-set", load);
+  on("pad-set", loadPads);
 }
 
 /** Hit a pad of the bank that is shown. */
@@ -92,7 +95,7 @@ export async function strike(place, velocity = 1) {
   if (!pads[number]?.prompt) return;
   const answer = await ask("pad/trigger", { pad: number, velocity });
   if (!answer) return;
-  own.add(answer.job);
+  own.set(answer.job, number);
   hits.set(answer.job, number);
   if (early.has(answer.job)) hit(`/api/published/${answer.job}/${early.get(answer.job)}`);
 }
@@ -130,16 +133,22 @@ function makeKeys(box) {
 }
 
 async function load() {
-  const told = await get("pads").catch(() => null);
-  if (!told) return;
+  const told = await loadPads();
+  if (told) loadKits(told.kit);
+}
+
+async function loadPads() {
+  const told = await said(get("pads"));
+  if (!told) return null;
   pads = told.pads.map((one) => one.pad);
   levels = told.pads.map((one) => one.level);
   show();
-  loadKits(told.kit);
+  return told;
 }
 
 async function loadKits(loaded) {
-  const kits = await get("list/kits").catch(() => []);
+  const kits = await said(get("list/kits"));
+  if (!kits) return;
   const box = byId("kit");
   box.replaceChildren(
     ...kits.map(({ name, detail }) => h("option", { value: name, title: detail }, name)),
@@ -220,7 +229,7 @@ function makeForm() {
 async function setPad(key, value) {
   const number = chosen;
   await ask("pad/set", { pad: number, [key]: value });
-  load();
+  loadPads();
 }
 
 function fillForm() {

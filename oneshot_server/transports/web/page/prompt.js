@@ -3,18 +3,23 @@
 import { ask } from "./api.js";
 import { on, tell } from "./bus.js";
 import { byId, h, icon, toast } from "./dom.js";
+import { name } from "./fresh.js";
+import { Recent } from "./recent.js";
 
 const LONGEST_SHOWN = 6;
+const MOST_KEPT = 300; // jobs
 
 const jobs = new Map(); // job to {fraction, label, row}
-const away = new Map(); // jobs of before the events were lost
-const mine = new Set(); // jobs that this page began and wants to hear
+const away = new Recent(MOST_KEPT); // jobs of before the events were lost
+const mine = new Recent(MOST_KEPT); // jobs that this page began and wants to hear
+const ended = new Recent(MOST_KEPT); // an event may be here before the answer that names its job
 
 /** Begin a job and hear its first sound; null if it was refused. */
 export async function begin(path, body, label) {
   const answer = await ask(path, body);
   if (!answer) return null;
-  mine.add(answer.job);
+  mine.set(answer.job, label);
+  if (body.prompt) name(answer.job, body.prompt);
   if (!ended.has(answer.job)) jobs.set(answer.job, jobRow(answer.job, label));
   show();
   tell("begun", answer.job);
@@ -23,8 +28,6 @@ export async function begin(path, body, label) {
 
 /** Whether this page began a job. */
 export const isMine = (job) => mine.has(job);
-
-const ended = new Set(); // an event may be here before the answer that names its job
 
 export function startPrompt() {
   const form = byId("prompt-form");
@@ -57,13 +60,13 @@ export function startPrompt() {
     toast(code === "unknown_words" ? `The model does not know: ${text}` : text);
   });
   on("failed", ({ job, text }) => {
-    if (mine.has(job)) toast(text, true);
+    if (mine.has(job)) toast(`${mine.get(job)}: ${text}`, true);
   });
   for (const name of ["done", "failed", "cancelled"]) {
     on(name, ({ job }) => {
       jobs.delete(job);
       away.delete(job);
-      ended.add(job);
+      ended.set(job, name);
       show();
     });
   }
@@ -77,7 +80,8 @@ export function startPrompt() {
   on("training", ({ job }) => jobs.delete(job) && show());
 }
 
-async function generate() {
+/** Make sounds of what the prompt says. */
+export async function generate() {
   const prompt = byId("prompt").value.trim();
   if (!prompt) {
     byId("prompt").focus();
@@ -98,7 +102,10 @@ function jobRow(job, label) {
     h("span", {}, label || "a job from elsewhere"),
     h(
       "button",
-      { type: "button", "aria-label": `cancel ${label}`, onclick: () => ask("cancel", { job }) },
+      {
+        type: "button", "aria-label": `cancel ${label || "the job from elsewhere"}`,
+        onclick: () => ask("cancel", { job }),
+      },
       icon("close"),
     ),
   );
@@ -106,7 +113,10 @@ function jobRow(job, label) {
 }
 
 function show() {
-  byId("jobs").replaceChildren(...[...jobs.values()].slice(0, LONGEST_SHOWN).map(({ row }) => row));
+  const rows = [...jobs.values()].slice(0, LONGEST_SHOWN).map(({ row }) => row);
+  const more = jobs.size - rows.length;
+  if (more > 0) rows.push(h("div", { class: "job more" }, `and ${more} more`));
+  byId("jobs").replaceChildren(...rows);
   showProgress();
 }
 

@@ -1,8 +1,9 @@
 // The one sound that everything is about, and the two that a morph is between.
 
-import { post } from "./api.js";
-import { audition } from "./audio.js";
+import { post, said } from "./api.js";
+import { adopt, audition } from "./audio.js";
 import { on, tell } from "./bus.js";
+import { known } from "./fresh.js";
 
 const HEARD_MS = 350; // what is passed by more quickly was not listened to
 
@@ -24,7 +25,11 @@ export function select(sound, { play = true } = {}) {
 export function listenTo(sound) {
   audition(sound);
   clearTimeout(heard);
-  heard = setTimeout(() => post(`sounds/${sound.number}/played`).catch(() => {}), HEARD_MS);
+  heard = setTimeout(async () => {
+    // Nobody asked for this: that a sound was not counted is no news, that it is gone is.
+    const real = await known(sound).catch(() => null);
+    if (real) said(post(`sounds/${real.number}/played`));
+  }, HEARD_MS);
 }
 
 /** Make a sound one of the morph's ends. */
@@ -33,24 +38,35 @@ export function setEnd(name, sound) {
   tell("ends", ends);
 }
 
-/** Rate the selected sound. */
+/** Rate the selected sound; the stars that it has already are taken away. */
 export async function star(stars, sound = selected) {
   if (!sound) return;
-  const wanted = sound.stars === stars ? 0 : stars;
-  update(await post(`sounds/${sound.number}/stars`, { stars: wanted }));
+  const real = await said(known(sound));
+  if (!real) return;
+  const wanted = real.stars === stars ? 0 : stars;
+  const marked = await said(post(`sounds/${real.number}/stars`, { stars: wanted }));
+  if (marked) update([marked]);
 }
 
-/** Take what the daemon says of a sound now. */
-export function update(sound) {
-  if (!sound) return;
-  tell("sound", sound);
+/** Take what the daemon says of some sounds now. */
+export function update(sounds) {
+  for (const sound of sounds) {
+    if (selected?.number === sound.number) {
+      selected = sound;
+      tell("reselected", sound);
+    }
+    for (const name of ["a", "b"]) if (ends[name]?.number === sound.number) setEnd(name, sound);
+  }
+  tell("changed", sounds);
 }
 
-on("sound", (sound) => {
-  if (selected?.number === sound.number) {
+on("library", ({ now }) => update(now));
+
+on("known", ({ before, sound }) => {
+  adopt(before, sound);
+  if (selected?.number === before.number) {
     selected = sound;
     tell("reselected", sound);
   }
-  for (const name of ["a", "b"]) if (ends[name]?.number === sound.number) setEnd(name, sound);
+  for (const name of ["a", "b"]) if (ends[name]?.number === before.number) setEnd(name, sound);
 });
-on("library", ({ now }) => now.forEach(update));

@@ -1,6 +1,6 @@
 // Datasets, the training that runs with its losses, and what came of earlier ones.
 
-import { ask, get } from "./api.js";
+import { ask, get, said } from "./api.js";
 import { hit } from "./audio.js";
 import { on } from "./bus.js";
 import { byId, h, settled } from "./dom.js";
@@ -51,10 +51,11 @@ export function startTraining() {
 }
 
 async function load() {
-  const [datasets, loras, last] = await Promise.all([
-    get("datasets"), get("loras"), get("training"),
-  ]).catch(() => [null]);
-  if (!datasets) return;
+  const told = await said(
+    Promise.all([get("datasets"), get("loras"), get("training")]),
+  );
+  if (!told) return;
+  const [datasets, loras, last] = told;
   if (last.job && last.losses.length >= run.losses.length) run = { ...last, over: !running };
   byId("datasets").replaceChildren(...datasets.map(datasetRow));
   byId("no-datasets").hidden = datasets.length > 0;
