@@ -33,6 +33,7 @@ class NoticeCode(StrEnum):
     HELD = "held"
     SKIPPED = "skipped"
     MEMORY = "memory"
+    STARS = "stars"
 
 
 @dataclass(frozen=True, kw_only=True)
