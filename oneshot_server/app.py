@@ -30,6 +30,7 @@ from oneshot_server.jobs.pads import Pads
 from oneshot_server.jobs.parents import describe_parents
 from oneshot_server.jobs.queue import JobQueue
 from oneshot_server.jobs.reserve import Reserve
+from oneshot_server.library import starred
 from oneshot_server.library.database import checkpoint, open_database
 from oneshot_server.library.dataset_folder import dataset_path
 from oneshot_server.library.dataset_watch import DatasetWatch
@@ -47,6 +48,7 @@ from oneshot_server.pipeline.model_folder import find_model, find_named_model
 from oneshot_server.settings import LOOPBACK, EngineSettings, Settings
 from oneshot_server.training.journal import TrainingJournal
 from oneshot_server.training.runs import TrainingRuns
+from oneshot_server.training.taste_watch import TasteWatch
 from oneshot_server.training.workshop import Workshop
 from oneshot_server.transports.midi.transport import MidiTransport
 from oneshot_server.transports.osc.server import OscServer, start_osc_server
@@ -266,6 +268,17 @@ async def running_daemon(
             )
             await watch.start()
             stack.push_async_callback(watch.stop)
+        if settings.training.taste_every:
+            taste = TasteWatch(
+                library,
+                trainings,
+                folder=home.datasets / starred.NAME,
+                trash=home.trash,
+                every=settings.training.taste_every,
+                settle_seconds=settings.training.settle_seconds,
+            )
+            taste.start()
+            stack.push_async_callback(taste.stop)
         web = await start_web(core, midi, settings, home, loras, samples)
         if not isinstance(web, str):
             until_told.push_async_callback(web.stop)

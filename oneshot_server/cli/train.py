@@ -10,7 +10,7 @@ import typer
 
 from oneshot_server.cli.options import HomeOption, JsonOption, ModelOption
 from oneshot_server.cli.output import make_table, print_json, printable, show_table
-from oneshot_server.domain.events import Done, JobEvent, LoraReady, TrainingProgress
+from oneshot_server.domain.events import Done, JobEvent, JobId, LoraReady, TrainingProgress
 from oneshot_server.domain.library import MOST_STARS
 from oneshot_server.errors import BadArgumentsError, NotFoundError, OneshotError
 
@@ -55,9 +55,20 @@ def train(
     if starred == (folder is not None):
         raise BadArgumentsError("expected a folder of sounds, or --starred")
     if folder is None:
+        own = {"--name": name, "--steps": steps, "--rank": rank, "--model": model}
+        chosen = [option for option, value in own.items() if value is not None]
+        chosen += [] if resume else ["--anew"]
+        if chosen and place.running():
+            raise BadArgumentsError(
+                f"{', '.join(chosen)} with --starred, expected none while a daemon runs: it trains "
+                "by its own settings"
+            )
         folder = collect(place, stars)
-        if place.running() and load_settings(place.config).training.automatic:
-            typer.echo(f"the daemon trains on it by itself: {printable(str(folder))}")
+        if job := train_by_daemon(place):
+            if json:
+                print_json({"job": job})
+            else:
+                typer.echo(f"the daemon trains on it: job {job}", err=True)
             return
     if not folder.is_dir():
         raise NotFoundError(f"{folder} is no folder, expected one with sounds")
@@ -87,12 +98,28 @@ def collect(place: "Home", stars: int) -> Path:
     from oneshot_server.library.starred import NAME, collect_starred
 
     folder = place.datasets / NAME
-    with opened_library(place) as (library, _):
+    # A daemon that has just been started may not know all stars yet, and what is not known to have
+    # stars loses its place.
+    with opened_library(place, scan=True) as (library, _):
         count = collect_starred(library, folder, place.trash, stars=stars)
     if not count:
         raise NotFoundError(f"no sound has {stars} stars: rate some with oneshot library star")
     typer.echo(f"{count} sounds with {stars} stars and more", err=True)
     return folder
+
+
+def train_by_daemon(place: "Home") -> JobId | None:
+    """Have a running daemon train on the starred sounds; ``None`` if there is none.
+
+    Raises:
+        OneshotError: the daemon refused.
+    """
+    from oneshot_server.cli.by_daemon import daemon_of
+    from oneshot_server.library.starred import NAME
+    from oneshot_server.settings import load_settings
+
+    with daemon_of(place, load_settings(place.config)) as daemon:
+        return daemon.train(NAME).id if daemon else None
 
 
 class TrainingReport:

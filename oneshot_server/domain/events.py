@@ -34,6 +34,7 @@ class NoticeCode(StrEnum):
     SKIPPED = "skipped"
     MEMORY = "memory"
     DRAFT_STAYS = "draft_stays"
+    STARS = "stars"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 A small model on the sounds' embeddings: those with three stars and more against those that were
 auditioned and got none, or one or two. It is fitted in the engine, where the candidates are, from
-the library's index, in milliseconds, and again when stars have changed.
+the library's index, and again when stars have changed.
 """
 
 import logging
@@ -24,14 +24,20 @@ LEAST_STARS: Final = 20
 LIKED: Final = 3
 LOOK_SECONDS: Final = 5.0
 REGULARISATION: Final = 1.0
-ITERATIONS: Final = 20
-MOST_SOUNDS: Final = 5000
+KIND_REGULARISATION: Final = 0.1
+ITERATIONS: Final = 50
+MOST_SOUNDS: Final = 2500  # liked ones, and as many others: the newest of each
 
 Vector = npt.NDArray[np.float32]
+Row = tuple[bytes, str, int]
+"""Embedding, kind, stars."""
 
+# A sound that is there twice is one sound, with the most stars that it has anywhere. The + keeps
+# SQLite from going through all sounds by their content for that.
 QUERY: Final = (
-    "SELECT embedding, stars >= ? FROM sounds JOIN embeddings USING (number) "
-    "WHERE trouble = '' AND (stars > 0 OR plays > 0) ORDER BY changed_ns DESC LIMIT ?"
+    "SELECT embedding, kind, max(stars) AS most FROM sounds JOIN embeddings USING (number) "
+    "WHERE trouble = '' AND (stars > 0 OR plays > 0) GROUP BY +content "
+    "HAVING (most >= ?) = ? ORDER BY changed_ns DESC LIMIT ?"
 )
 
 
@@ -49,7 +55,7 @@ class Taste:
         self._index = index
         self._clock = clock
         self._looked = -LOOK_SECONDS
-        self._learned_from: tuple[bytes, ...] = ()
+        self._learned_from: tuple[list[Row], list[Row]] = ([], [])
         self._weights: npt.NDArray[np.float64] | None = None
 
     @property
@@ -62,54 +68,84 @@ class Taste:
         return self._weights is not None
 
     def best(self, candidates: Sequence[Vector]) -> int:
-        """Which of some embeddings will be liked most; the first one while nothing is known."""
+        """Which of some embeddings will be liked most.
+
+        Args:
+            candidates: (EMBEDDING,) each, of sounds of one kind.
+
+        Returns:
+            The first one where several are as good, and while nothing is known.
+        """
         if self._weights is None:
             return 0
-        return int(np.argmax(np.stack(candidates) @ self._weights[:-1]))
+        return int(np.argmax(np.stack(candidates) @ self._weights))
 
     def _learn(self, index: Path) -> None:
         try:
             with index_reader(index) as reader:
-                rows = reader.execute(QUERY, (LIKED, MOST_SOUNDS)).fetchall()
+                liked, others = (
+                    _usable(reader.execute(QUERY, (LIKED, yes, MOST_SOUNDS)).fetchall())
+                    for yes in (1, 0)
+                )
         except sqlite3.Error as error:
             log.info("the library cannot be asked: %s", error)
             return
-        known = [(blob, liked) for blob, liked in rows if len(blob) == 2 * EMBEDDING]
-        liked = sum(yes for _, yes in known)
-        if liked < LEAST_STARS or len(known) - liked < LEAST_STARS:
-            self._weights, self._learned_from = None, ()
-            return
-        seen = tuple(blob + bytes([yes]) for blob, yes in known)
-        if seen != self._learned_from:
-            vectors = np.stack([np.frombuffer(blob, np.float16) for blob, _ in known])
-            self._weights = fit(vectors.astype(np.float64), np.array([yes for _, yes in known]))
-            self._learned_from = seen
+        if min(len(liked), len(others)) < LEAST_STARS:
+            self._weights, self._learned_from = None, ([], [])
+        elif (liked, others) != self._learned_from:
+            rows = [*liked, *others]
+            self._weights = fit(
+                np.stack([_vector(embedding) for embedding, _, _ in rows]),
+                np.repeat([1, 0], [len(liked), len(others)]),
+                np.array([kind for _, kind, _ in rows]),
+            )
+            self._learned_from = liked, others
 
 
-def fit(vectors: npt.NDArray[np.float64], liked: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def fit(
+    vectors: npt.NDArray[np.float64], liked: npt.NDArray[np.int64], kinds: npt.NDArray[np.str_]
+) -> npt.NDArray[np.float64]:
     """Logistic regression with an L2 penalty, both outcomes weighing the same, by Newton's method.
+
+    Each kind has a constant of its own: candidates are of one kind, so which kinds are liked more
+    must not pass for what is liked about a sound.
 
     Args:
         vectors: (sounds, numbers).
         liked: (sounds,), 1 or 0, some of each.
+        kinds: (sounds,).
 
     Returns:
-        (numbers + 1,): weights, and the constant.
+        (numbers,): weights; the constants change no comparison.
 
     Reference: Hastie, Tibshirani and Friedman, 2009, "The Elements of Statistical Learning", 4.4.1.
     """
-    design = np.hstack((vectors, np.ones((len(vectors), 1))))
+    count = vectors.shape[1]
+    design = np.hstack((vectors, kinds[:, None] == np.unique(kinds)))
     share = liked.mean()
     balance = np.where(liked == 1, 0.5 / share, 0.5 / (1 - share))
-    penalty = np.full(design.shape[1], REGULARISATION)
-    penalty[-1] = 0.0
+    penalty = np.full(design.shape[1], KIND_REGULARISATION)
+    penalty[:count] = REGULARISATION
     weights = np.zeros(design.shape[1])
     for _ in range(ITERATIONS):
         likely = 1.0 / (1.0 + np.exp(-np.clip(design @ weights, -30.0, 30.0)))
         slope = design.T @ (balance * (likely - liked)) + penalty * weights
-        curve = (design * (balance * likely * (1 - likely) + 1e-9)[:, None]).T @ design
-        step = np.linalg.solve(curve + np.diag(penalty + 1e-9), slope)
+        curve = (design * (balance * likely * (1 - likely))[:, None]).T @ design
+        step = np.linalg.solve(curve + np.diag(penalty), slope)
         weights -= step
         if np.abs(step).max() < 1e-6:
             break
-    return weights
+    return weights[:count]
+
+
+def _usable(rows: list[Row]) -> list[Row]:
+    """Those with an embedding of the projection that is used now, and no number out of range."""
+    return [
+        row
+        for row in rows
+        if len(row[0]) == 2 * EMBEDDING and bool(np.isfinite(_vector(row[0])).all())
+    ]
+
+
+def _vector(embedding: bytes) -> npt.NDArray[np.float64]:
+    return np.frombuffer(embedding, np.float16).astype(np.float64)

@@ -172,6 +172,15 @@ class TrainingSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     polling: Annotated[
         bool, Meta(description="look again and again, for network drives that tell no changes")
     ] = False
+    taste_every: Annotated[
+        int,
+        Meta(
+            ge=0,
+            le=10_000,
+            description="train the LoRA taste by itself each time so many more sounds have 4 stars "
+            "or more; 0 leaves that to oneshot train --starred and the page",
+        ),
+    ] = 0
     rank: Annotated[int, Meta(ge=1, le=256, description="rank of the LoRA's matrices")] = 16
     alpha: Annotated[float, Meta(ge=0.01, le=1024.0, description="their scale is alpha / rank")] = (
         16.0

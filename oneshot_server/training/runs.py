@@ -122,9 +122,9 @@ class TrainingRuns:
 
     def submit(self, dataset: str) -> JobId:
         """Take a training of a dataset; see ``domain.core.Core``."""
-        return self._submit(dataset, "")
+        return self._submit(dataset, dataset_hash="")
 
-    def _submit(self, dataset: str, dataset_hash: str) -> JobId:
+    def _submit(self, dataset: str, *, dataset_hash: str, why: str = "") -> JobId:
         if self._closed:
             raise ShutdownError("the daemon is shutting down")
         self.workshop.folder(dataset)
@@ -135,6 +135,8 @@ class TrainingRuns:
         run.dataset_hash = dataset_hash
         self._waiting.append(run)
         self.emit(Accepted(job=run.job))
+        if why:
+            self.emit(Notice(job=run.job, code=NoticeCode.STARS, text=why))
         self._wake.set()
         return run.job
 
@@ -169,13 +171,25 @@ class TrainingRuns:
             else:
                 self.workshop.pause_file.unlink(missing_ok=True)
 
+    def trains(self, dataset: str) -> bool:
+        """Whether a training of a dataset runs or waits."""
+        return any(run.dataset == dataset for run in self._all())
+
     def dataset_settled(self, name: str) -> None:
         """A dataset may have changed: look at it, and train if it has."""
-        task = asyncio.create_task(self._look(name), name=f"look at {name}")
+        task = asyncio.create_task(self.look(name), name=f"look at {name}")
         self._looking.add(task)
         task.add_done_callback(self._looking.discard)
 
-    async def _look(self, name: str) -> None:
+    async def look(self, name: str, *, why: str = "") -> None:
+        """Train on a dataset unless that has been done, is being done, or was in vain.
+
+        A training of it that runs begins anew if the files are others than it began with.
+
+        Args:
+            name: of the dataset.
+            why: told to clients if a training is taken; empty for nothing.
+        """
         try:
             manifest = await self._read(name)
             if not manifest.files:
@@ -189,12 +203,12 @@ class TrainingRuns:
                     running.stale = True
                     self._stop_process(running)
                 return
-            if trained or any(run.dataset == name for run in self._waiting):
+            if trained or self.trains(name):
                 return
             if self.journal.is_declined(name, manifest.hash):
                 log.info("a dataset is as it was when its training ended in vain", dataset=name)
                 return
-            self._submit(name, manifest.hash)
+            self._submit(name, dataset_hash=manifest.hash, why=why)
         except NotFoundError:
             log.info("a dataset is gone, its LoRA stays", dataset=name)
         except OneshotError as error:

@@ -333,7 +333,8 @@ ANSWERS: Final = (
         types="s s s",
         help="a remark, never an end: unknown_words, retried, reserve_miss, fallback, near_copy, "
         "skipped (a file that is not trained on), held (a LoRA that is no better), "
-        "memory (what a training needs), draft_stays (a sound that could not be made better)",
+        "memory (what a training needs), draft_stays (a sound that could not be made better), "
+        "stars (why a training of them began by itself)",
     ),
     Answer(
         address="/oneshot/train/progress",

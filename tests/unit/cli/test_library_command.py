@@ -8,6 +8,8 @@ from typer.testing import CliRunner
 
 from oneshot_server.cli import app
 from oneshot_server.library import sound_library
+from oneshot_server.library.home import Home
+from tests.unit.client.lossy import served
 from tests.unit.library.sounds import InProcess, foreign, render
 
 
@@ -160,3 +162,19 @@ def test_gaps_are_shown_and_filled_in_a_few_rounds(run, samples, monkeypatch):
     regions = lines(run("gaps", "--json"))
     assert {"kind", "length", "brightness", "sounds", "prompt"} == set(regions[0])
     assert "expected one of" in run("gaps", "tuba", code=1).stderr
+
+
+def test_a_running_daemon_is_asked_to_train_on_stars_by_its_own_settings(run, samples, tmp_path):
+    run("star", "1.wav", 4)
+    options = ["train", "--starred", "--home", str(tmp_path)]
+    with served() as daemon, Home(tmp_path).lock(("127.0.0.1", daemon.port)):
+        refused = CliRunner().invoke(app, [*options, "--steps", "5", "--anew"])
+        assert refused.exit_code == 1
+        assert "--steps, --anew with --starred, expected none" in refused.stderr
+        assert not (tmp_path / "datasets" / "taste").exists()
+        result = CliRunner().invoke(app, [*options, "--json"])
+        assert result.exit_code == 0, result.output
+        (said,) = lines(result)
+        assert set(said) == {"job"}
+        assert len(list((tmp_path / "datasets" / "taste").glob("*.wav"))) == 1
+        assert daemon.core.asked == [("train", "taste")]

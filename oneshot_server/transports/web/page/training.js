@@ -9,7 +9,7 @@ import { begin } from "./prompt.js";
 
 const LOOK_MS = 400;
 const LIKED = 4; // stars
-const OF_TRAININGS = ["skipped", "memory", "held"]; // notices that nothing else gives
+const OF_TRAININGS = ["skipped", "memory", "held", "stars"]; // notices that nothing else gives
 
 let run = { job: "", dataset: "", fraction: 0, losses: [] };
 let running = false;
