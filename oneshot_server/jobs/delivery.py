@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 from oneshot_server.domain.events import Notice, NoticeCode
@@ -11,7 +12,7 @@ from oneshot_server.jobs.job import Job
 from oneshot_server.jobs.journal import Journal, JournalledSound
 from oneshot_server.jobs.publisher import Publisher
 from oneshot_server.library.drafts import replace_draft
-from oneshot_server.library.parent_files import hash_audio
+from oneshot_server.library.audio_hash import hash_audio
 
 
 class Delivery:
@@ -43,7 +44,7 @@ class Delivery:
             path=str(self._publisher.folder / name),
             seed=seed,
             seconds=seconds,
-            draft=hash_audio(wav) if draft else "",
+            draft=hash_audio(BytesIO(wav)) if draft else "",
         )
         try:
             self._journal.intend(job.id, sound)

@@ -4,7 +4,7 @@ from io import BytesIO
 from pathlib import Path
 
 from oneshot_server.errors import NotFoundError
-from oneshot_server.library.parent_files import hash_audio
+from oneshot_server.library.audio_hash import hash_audio
 from oneshot_server.library.rewriting import rewrite_file
 from oneshot_server.library.wav_metadata import mark_wav, read_mark
 
@@ -25,11 +25,11 @@ def replace_draft(path: Path, wav: bytes, *, draft: str) -> None:
         DiskFullError: no space left.
         ForbiddenError: the file cannot be written.
     """
-    better = hash_audio(wav)
+    better = hash_audio(BytesIO(wav))
 
     def change(old: bytes) -> bytes:
         # The better audio is there if the daemon was killed before it could note it.
-        if hash_audio(old) not in {draft, better}:
+        if hash_audio(BytesIO(old)) not in {draft, better}:
             raise NotFoundError(f"{path} was changed since it was published")
         return mark_wav(wav, read_mark(BytesIO(old)))
 

@@ -63,7 +63,7 @@ def _decode(data: bytes, bits: int, channels: int) -> Waveform:
     if bits == 32:
         return np.frombuffer(data, "<f4").reshape(-1, channels)
     if bits == 16:
-        return np.frombuffer(data, "<i2").reshape(-1, channels) / FULL_SCALE_16
+        return np.frombuffer(data, "<i2").astype(np.float32).reshape(-1, channels) / FULL_SCALE_16
     # Four bytes from every third one: the byte before a sample, which is masked, and the sample.
     words = np.ndarray((len(data) // 3,), "<i4", b"\0" + data, strides=(3,))
     return (words & ~0xFF).astype(np.float32).reshape(-1, channels) / FULL_SCALE_32
@@ -74,7 +74,7 @@ def _encode(waveform: Waveform, bits: int) -> bytes:
     if bits == 32:
         return waveform.astype("<f4").tobytes()
     full = np.float32(2.0 ** (bits - 1))
-    numbers = np.clip(np.rint(waveform * full), -full, full - 1).reshape(-1)
+    numbers: Waveform = np.clip(np.rint(waveform * full), -full, full - 1).reshape(-1)
     if bits == 16:
         return numbers.astype("<i2").tobytes()
     wide = numbers.astype("<i4").view(np.uint8).reshape(-1, 4)
