@@ -11,8 +11,8 @@ from oneshot_server.jobs.event_bus import EventBus
 from oneshot_server.jobs.job import Job
 from oneshot_server.jobs.journal import Journal, JournalledSound
 from oneshot_server.jobs.publisher import Publisher
-from oneshot_server.library.drafts import replace_draft
 from oneshot_server.library.audio_hash import hash_audio
+from oneshot_server.library.drafts import replace_draft
 
 
 class Delivery:
