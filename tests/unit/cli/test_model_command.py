@@ -1,6 +1,7 @@
 """``oneshot model``: what a producer sees, and what stays of the config file."""
 
 import json
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -150,3 +151,16 @@ def test_what_the_daemon_cannot_load_is_not_written_down(home, running, event, w
     assert refused.exit_code == 1
     assert why in refused.stderr
     assert (home / "config.toml").read_text() == default_toml()
+
+
+def test_the_few_steps_of_a_model_are_shown(home, tmp_path):
+    few = write_tiny_model(tmp_path / "few", distilled_steps=3)
+    assert oneshot(home, "add", few).exit_code == 0
+    shown = oneshot(home, "info", "few").stdout
+    assert "dpmpp-2m, 4 steps, guidance 7.5; quick: 3 steps" in shown
+    told = json.loads(oneshot(home, "info", "few", "--json").stdout)
+    assert told["distilled_steps"] == 3
+    shutil.rmtree(few / "unet_distilled")
+    refused = oneshot(home, "info", "few")
+    assert refused.exit_code == 1
+    assert "unet_distilled has no weights" in refused.stderr

@@ -161,7 +161,7 @@ def test_without_a_daemon_the_sounds_are_made_here(engine: Engine, home: Home) -
 
 def test_all_options_reach_the_request(engine: Engine) -> None:
     options = ("--steps", 9, "--guidance", 1.5, "--negative", "noisy", "--seconds", 0.5)
-    options = (*options, "--sampler", "unipc")
+    options = (*options, "--sampler", "unipc", "--quality", "best")
     assert render("kick", *options, "--lora", "a:0.5", "--seed", 0).exit_code == 0
     assert engine.request == GenerateRequest(
         prompt="kick",
@@ -170,6 +170,7 @@ def test_all_options_reach_the_request(engine: Engine) -> None:
         steps=9,
         guidance=1.5,
         sampler="unipc",
+        quality="best",
         seconds=0.5,
         loras=(LoraWeight(name="a", weight=0.5),),
     )
@@ -189,6 +190,7 @@ def test_json_is_one_object_a_sound(home: Home) -> None:
         "index": 0,
         "seed": 7,
         "seconds": 0.25,
+        "draft": False,
     }
     assert second["seed"] == 8
 
@@ -215,6 +217,7 @@ def test_remarks_go_to_stderr(engine: Engine, home: Home) -> None:
     [
         *(("--count", 0), ("--count", 65), ("--seed", -1), ("--seed", 2**31), ("--steps", 201)),
         *(("--guidance", "nan"), ("--seconds", 31), ("--seconds", "x"), ("--lora", "a:9")),
+        ("--quality", "great"),
     ],
 )
 def test_a_value_out_of_range_is_refused_before_anything_is_loaded(
@@ -492,7 +495,9 @@ def test_like_says_which_lora_is_not_here(engine: Engine, original: Path, tmp_pa
     assert not engine.calls
 
 
-@pytest.mark.parametrize("options", [["kick"], ["--seed", 1], ["--count", 1], ["--lora", "a"]])
+@pytest.mark.parametrize(
+    "options", [["kick"], ["--seed", 1], ["--quality", "best"], ["--lora", "a"]]
+)
 def test_like_takes_all_from_the_file(
     options: list[object], engine: Engine, original: Path
 ) -> None:

@@ -266,3 +266,26 @@ def test_nothing_is_cancelled_that_was_not_accepted_or_has_ended() -> None:
     assert rig.talk.cancel() is None
     rig.hear(("/oneshot/error", ("ID", "busy", "x")))
     assert rig.talk.cancel() is None
+
+
+def test_a_draft_and_what_replaces_it_are_told_each_once() -> None:
+    rig = Rig()
+    draft: Message = ("/oneshot/sample", ("j1", 0, "/k.wav", 7, 0.5, 1))
+    better: Message = ("/oneshot/sample/better", ("j1", 0, "/k.wav", 7, 0.75))
+    done: Message = ("/oneshot/done", ("j1", 1, 900))
+    rig.hear(ACCEPTED, draft, ACCEPTED, draft, better, better, done)
+    first = SamplePublished(
+        job=JobId("j1"), index=0, path="/k.wav", seed=7, seconds=0.5, draft=True
+    )
+    assert rig.events[1:-1] == [first, first.improved(0.75)]
+    assert rig.talk.over
+
+
+def test_a_daemon_that_says_more_or_less_of_a_sound_is_understood() -> None:
+    for more in ((), (0,), (0, "of a later version", 3)):
+        rig = Rig()
+        address, arguments = sample(0)
+        rig.hear(ACCEPTED, (address, (*arguments, *more)))
+        assert rig.events[1] == SamplePublished(
+            job=JobId("j1"), index=0, path="/s/kick_7.wav", seed=7, seconds=0.5
+        )

@@ -1,4 +1,4 @@
-from oneshot_server.domain.events import Accepted, Cancelled, Done, JobId
+from oneshot_server.domain.events import Accepted, Cancelled, Done, JobId, SamplePublished
 from oneshot_server.errors import NotFoundError
 from oneshot_server.jobs.choke import Choke
 
@@ -41,6 +41,16 @@ def test_what_has_sounded_is_not_cancelled():
     hats = Hats()
     hats.hit(3, "open")
     hats.choke.take(Done(job=JobId("open"), count=1, milliseconds=1))
+    hats.hit(2, "closed")
+    assert hats.cancelled == []
+
+
+def test_a_draft_has_sounded_and_is_made_better_whatever_is_hit():
+    hats = Hats()
+    hats.hit(3, "open")
+    hats.choke.take(
+        SamplePublished(job=JobId("open"), index=0, path="/o.wav", seed=1, seconds=0.5, draft=True)
+    )
     hats.hit(2, "closed")
     assert hats.cancelled == []
 

@@ -291,3 +291,52 @@ def test_publishing_by_rename_leaves_one_file_in_each_place(tmp_path):
     assert [p.name for p in (tmp_path / "in").iterdir()] == [path.name] == ["kick_1.wav"]
     with pytest.raises(NotFoundError):
         samples.adopt(tmp_path / "in" / "a", samples.name_for("kick", 1))
+
+
+DRAFTED = Pad(prompt="kick", quality="draft-then-best")
+
+
+def test_of_a_pad_with_drafts_the_reserve_is_the_best_at_once(tmp_path):
+    async def body(rig):
+        assert {request.quality for request in rig.ask()} == {"best"}
+        await rig.fill()
+        job = rig.pads.trigger(0, 1.0)
+        accepted, published, done = rig.of(job)
+        assert not published.draft
+        assert isinstance(done, Done)
+        assert isinstance(accepted, Accepted)
+
+    run(tmp_path, body, pads={0: DRAFTED})
+
+
+def test_a_draft_that_is_given_again_is_told_as_a_sound_like_any(tmp_path):
+    async def body(rig):
+        job = rig.pads.trigger(0, 1.0)
+        await rig.queue.engine_rendered(job, 0, 5, 0.01, sound(5), draft=True)
+        rig.renderer.state = EngineState.READY
+        rig.queue.engine_done(job)
+        assert rig.renderer.seeds == [(), (5,)]
+        waiting = [rig.pads.trigger(number, 1.0) for number in HATS]
+        again = rig.pads.trigger(0, 1.0)
+        assert rig.of(again)[2] == replace(rig.of(job)[2], job=again, draft=False)
+        await rig.queue.engine_rendered(job, 0, 5, 0.02, sound(6))
+        later = rig.pads.trigger(0, 1.0)
+        assert (rig.of(later)[2].seconds, rig.of(later)[2].path) == (0.02, rig.of(job)[2].path)
+        assert len(waiting) == 2
+
+    run(tmp_path, body, pads={0: DRAFTED, **HATS}, per_pad=0, most_waiting=2)
+
+
+def test_what_is_only_made_better_keeps_no_hit_from_being_rendered(tmp_path):
+    async def body(rig):
+        for _ in range(3):
+            job = rig.pads.trigger(0, 1.0)
+            await rig.queue.engine_rendered(job, 0, 5, 0.01, sound(5), draft=True)
+            rig.renderer.state = EngineState.READY
+            rig.queue.engine_done(job)
+        assert (len(rig.queue), rig.queue.urgent) == (3, 0)
+        job = rig.pads.trigger(0, 1.0)
+        assert [type(event) for event in rig.of(job)] == [Accepted, Notice]
+        assert rig.renderer.begun[-1][0] == job
+
+    run(tmp_path, body, pads={0: DRAFTED}, per_pad=0, most_waiting=2)

@@ -4,6 +4,7 @@ from contextlib import closing
 import pytest
 
 from oneshot_server.errors import ForbiddenError
+from oneshot_server.jobs.journal import Journal
 from oneshot_server.library.database import MIGRATIONS, open_database
 
 
@@ -54,3 +55,18 @@ def test_a_file_that_cannot_be_opened_stays_where_it_is(tmp_path):
         open_database(tmp_path / "library.db")
     assert isinstance(error.value.__cause__, sqlite3.OperationalError)
     assert [path.name for path in tmp_path.iterdir()] == ["library.db"]
+
+
+def test_sounds_of_before_there_were_drafts_are_none(tmp_path):
+    path = tmp_path / "library.db"
+    with closing(sqlite3.connect(path)) as old:
+        for number, script in enumerate(MIGRATIONS[:6], start=1):
+            old.executescript(f"{script} PRAGMA user_version = {number};")
+        old.execute("INSERT INTO jobs (id, request) VALUES ('a', '{\"prompt\": \"kick\"}')")
+        old.execute("INSERT INTO sounds VALUES ('a', 0, '/k.wav', 7, 0.5, 1)")
+        old.commit()
+    with closing(open_database(path)) as connection:
+        (job,) = Journal(connection).unfinished()
+        (sound,) = job.sounds
+        assert (sound.draft, sound.improved, sound.path) == ("", False, "/k.wav")
+        assert job.request.quality == "quick"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from oneshot_server.domain.events import Cancelled, Done, SamplePublished
+from oneshot_server.domain.events import Cancelled, Done, SampleImproved, SamplePublished
 from oneshot_server.domain.pads import Pad
 from oneshot_server.transports.midi.bindings import MidiMap
 from oneshot_server.transports.midi.clock import GRIDS
@@ -298,6 +298,8 @@ def test_a_hit_lights_up_when_its_sound_is_there_even_if_that_is_at_once():
     assert stage.lit == []
     stage.core.emit(SamplePublished(job="hit-0", **sound))
     assert [(hit.source, hit.velocity) for hit in stage.lit] == [((10, 36), 80)]
+    stage.core.emit(SampleImproved(job="hit-0", **sound))
+    assert len(stage.lit) == 1
     stage.core.trigger_pad(3, 1.0)  # by somebody else
     stage.core.emit(SamplePublished(job="hit-1", **sound))
     assert len(stage.lit) == 1

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from oneshot_server.domain.events import (
@@ -9,6 +11,7 @@ from oneshot_server.domain.events import (
     Notice,
     NoticeCode,
     Progress,
+    SampleImproved,
     SamplePublished,
 )
 from oneshot_server.errors import ErrorCode
@@ -23,6 +26,7 @@ EVENTS = (
     Progress(job=JOB, fraction=1, stage="sampling"),
     Notice(job=JOB, code=NoticeCode.UNKNOWN_WORDS, text=LONG),
     SamplePublished(job=JOB, index=3, path="/a/b.wav", seed=2**31 - 1, seconds=1),
+    SampleImproved(job=JOB, index=3, path="/a/b.wav", seed=2**31 - 1, seconds=1),
     Done(job=JOB, count=4, milliseconds=10**12),
     Failed(job=JOB, code=ErrorCode.DISK_FULL, text=LONG),
     Cancelled(job=JOB),
@@ -37,6 +41,19 @@ def test_an_event_has_the_types_that_the_table_says_and_fits_into_a_datagram(eve
     (answer,) = [answer for answer in ANSWERS if answer.address == address]
     tags = datagram.split(b",", 1)[1].split(b"\0", 1)[0].decode()
     assert tags == answer.types.replace(" ", "")
+
+
+def test_a_draft_is_told_as_one_and_what_replaces_it_under_an_address_of_its_own():
+    draft = SamplePublished(job=JOB, index=3, path="/k.wav", seed=7, seconds=0.5, draft=True)
+    told = [
+        datagram_to_messages(event_to_datagram(event))[0]
+        for event in (replace(draft, draft=False), draft, draft.improved(0.75))
+    ]
+    assert [(one.address, one.arguments) for one in told] == [
+        ("/oneshot/sample", ("j", 3, "/k.wav", 7, 0.5, 0)),
+        ("/oneshot/sample", ("j", 3, "/k.wav", 7, 0.5, 1)),
+        ("/oneshot/sample/better", ("j", 3, "/k.wav", 7, 0.75)),
+    ]
 
 
 def test_a_long_path_is_sent_whole():

@@ -106,3 +106,20 @@ def test_a_request_may_begin_from_a_pad_and_say_only_what_differs():
         assert (request.seed, request.count) == (8, 3)
 
     run(body)
+
+
+def test_quality_is_the_pads_unless_the_request_says_it():
+    async def body(core, _server, peer, _clock):
+        core.pads[2] = Pad(prompt="kick", quality="best")
+        peer.send("/oneshot/generate", "a", "snare", "pad", 2)
+        peer.send("/oneshot/generate", "b", "snare", "pad", 2, "quality", "draft-then-best")
+        peer.send("/oneshot/generate", "c", "snare")
+        for _ in range(3):
+            await peer.receive()
+        qualities = [request.quality for request in core.submitted]
+        assert qualities == ["best", "draft-then-best", "quick"]
+        peer.send("/oneshot/generate", "d", "snare", "quality", "good")
+        *_, text = await peer.receive()
+        assert text == "quality = 'good', expected quick, best or draft-then-best"
+
+    run(body)

@@ -131,12 +131,15 @@ def test_events_of_jobs_and_of_the_library_are_streamed(tmp_path):
         job = JobId("job-7")
         web.core.emit(Progress(job=job, fraction=0.25, stage="sampling"))
         path = str(tmp_path / "k.wav")
-        web.core.emit(SamplePublished(job=job, index=0, path=path, seed=9, seconds=0.5))
+        published = SamplePublished(job=job, index=0, path=path, seed=9, seconds=0.5, draft=True)
+        web.core.emit(published)
+        web.core.emit(published.improved(0.75))
         web.core.library.change(LibraryChange(now=(sound(3, "<b>.wav"),), gone=(1,)))
         web.core.emit(Done(job=job, count=1, milliseconds=7))
         told = (await reader.readuntil(b'"milliseconds":7}\n\n')).decode()
         assert 'event: progress\ndata: {"job":"job-7","fraction":0.25,"stage":"sampling"}' in told
         assert f'event: sample\ndata: {{"job":"job-7","index":0,"path":"{path}"' in told
+        assert '"seconds":0.5,"draft":true}\n\nevent: better\ndata: {"job":"job-7"' in told
         assert 'event: library\ndata: {"now":[{"number":3,"path":"<b>.wav"' in told
         assert (
             told.index("event: progress") < told.index("event: sample") < told.index("event: done")
