@@ -32,9 +32,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from benchmarks.starter_quality import PROMPTS, Sounds, measure, recordings
-from oneshot_server.domain.finish_options import FinishOptions
-from oneshot_server.dsp.finish import finish
+from benchmarks.quality.sounds import DRUMS, Label, Sounds, finished, measure, recordings, spoken
 from oneshot_server.library.dataset_folder import read_dataset
 from oneshot_server.library.lora_store import LoraStore
 from oneshot_server.pipeline.lora_blend import LoraBlender
@@ -69,7 +67,7 @@ class Judge:
     @classmethod
     def of(cls, data: Path, model: Model, dimensions: int) -> "Judge":
         """Fitted on recordings."""
-        real = recordings(data, model.card.profile)
+        real = recordings(data, model.card.profile, DRUMS)
         classifier = make_pipeline(
             PCA(48, whiten=True, random_state=0),
             LogisticRegression(C=0.1, class_weight="balanced", max_iter=2000),
@@ -99,7 +97,7 @@ class Judge:
 def render(model: Model, prompts: Sequence[str], first_seed: int) -> Sounds:
     """One finished sound for each prompt; the seeds count up."""
     waveforms: dict[int, torch.Tensor] = {}
-    rate = model.card.profile.sample_rate
+    profile = model.card.profile
     for prompt in sorted(set(prompts)):
         numbers = [number for number, other in enumerate(prompts) if other == prompt]
         for start in range(0, len(numbers), BATCH):
@@ -114,9 +112,9 @@ def render(model: Model, prompts: Sequence[str], first_seed: int) -> Sounds:
                 on_step=lambda _step, _steps: None,
             )
             for number, waveform in zip(part, rendered.waveforms, strict=True):
-                waveforms[number] = finish(waveform, rate, FinishOptions())
+                waveforms[number] = finished(waveform, profile)
     ordered = [waveforms[number] for number in range(len(prompts))]
-    return measure(ordered, prompts, [""] * len(prompts), model.card.profile)
+    return measure(ordered, [Label(kind=prompt) for prompt in prompts], profile)
 
 
 def read_sounds(paths: Sequence[Path], model: Model) -> Sounds:
@@ -125,8 +123,8 @@ def read_sounds(paths: Sequence[Path], model: Model) -> Sounds:
     waveforms = []
     for path in paths:
         waveform = sound_to_waveform(*read_sound(path, 8.0), profile)
-        waveforms.append(finish(waveform, profile.sample_rate, FinishOptions()))
-    return measure(waveforms, [""] * len(paths), [""] * len(paths), profile)
+        waveforms.append(finished(waveform, profile))
+    return measure(waveforms, [Label(kind="")] * len(paths), profile)
 
 
 def copies(made: Sounds, trained: Sounds, every: Sounds) -> float:
@@ -168,9 +166,9 @@ def compare(folder: Path, judge: Judge, model: Model, options: Sequence[str], ke
     prompts = [c.kind or c.text for c in captions]
     asked = [prompts[i % len(prompts)] for i in range(SOUNDS)]
     held = {read_caption(file.caption, model).kind for file in manifest.files}
-    kinds = [kind for kind in PROMPTS if kind not in held]
+    kinds = [kind for kind in DRUMS if kind not in held]
     asked_kinds = [kinds[i % len(kinds)] for i in range(OTHERS)] if kinds else []
-    others = [PROMPTS[kind] for kind in asked_kinds]
+    others = [spoken(kind) for kind in asked_kinds]
     heard = read_sounds([folder / file.path for file in first], model)
     unheard = read_sounds([folder / file.path for file in second], model)
     every = read_sounds([folder / file.path for file in manifest.files], model)
@@ -182,13 +180,7 @@ def compare(folder: Path, judge: Judge, model: Model, options: Sequence[str], ke
         named = float("nan")
         if others:
             other = render(heard_as, others, FIRST_SEED)
-            other = Sounds(
-                waveforms=other.waveforms,
-                features=other.features,
-                mels=other.mels,
-                kinds=np.array(asked_kinds),
-                kits=other.kits,
-            )
+            other = replace(other, labels=tuple(Label(kind=kind) for kind in asked_kinds))
             named = judge.named(other)
         figures[name] = judge.frechet(made, unheard), named, made
     blender.apply([])

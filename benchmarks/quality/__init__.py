@@ -1,0 +1,1 @@
+"""By what the embedded model is judged: ``python -m benchmarks.quality``."""
