@@ -69,10 +69,11 @@ def export(
     (folder / CARD_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2))
     (folder / WORDS_FILE).write_bytes(msgspec.json.encode(words))
     write_sums(folder)
-    _draw_losses(losses, recipe, folder / "training.png")
+    draw_losses(losses, recipe, folder / "training.png")
 
 
-def _draw_losses(losses: Sequence[float], recipe: Mapping[str, Any], path: Path) -> None:
+def draw_losses(losses: Sequence[float], recipe: Mapping[str, Any], path: Path) -> None:
+    """Draw the loss of each step, and its course, as a PNG that names the run's numbers."""
     from matplotlib.figure import Figure
 
     width = 50

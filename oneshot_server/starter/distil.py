@@ -1,0 +1,298 @@
+"""Distil the starter: a second UNet that does in four calls what the first does in many.
+
+``python -m oneshot_server.starter.distil`` lets the trained model paint thousands of sounds with
+guidance, keeps where each was after every quarter of its way, and trains a copy of its UNet to take
+each quarter in one step of DDIM. No recordings are needed: the captions are those of the model's
+own vocabulary. Stopped at any time, the same command goes on.
+
+Reference: Salimans and Ho, 2022, "Progressive distillation for fast sampling of diffusion models",
+appendix G, for the target; Luhman and Luhman, 2021, "Knowledge distillation in iterative generative
+models", for learning from whole ways of the teacher; Meng et al., 2023, "On distillation of guided
+diffusion models", for a student that has the guidance folded in.
+"""
+
+import argparse
+import copy
+import random
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import torch
+
+from oneshot_server.pipeline.model import Model, load_model
+from oneshot_server.pipeline.model_folder import CARD_FILE, STARTER, read_card, write_sums
+from oneshot_server.pipeline.prompt import Words, complete
+from oneshot_server.pipeline.sampling import make_scheduler, texts_to_embeddings
+from oneshot_server.starter.dataset import DRUMS
+from oneshot_server.starter.export import draw_losses
+
+QUARTERS: Final = 4
+"""Steps of the student."""
+TEACHER_STEPS: Final = 12
+SHARD: Final = 64
+CHECKPOINT_STEPS: Final = 100
+BARE_PROMPTS: Final = 0.3
+"""Share of captions that begin as a kind alone; of the others some words are said."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """The numbers of a run."""
+
+    sounds: int
+    steps: int
+    batch: int
+    learning_rate: float = 4e-4
+    warm_up_steps: int = 50
+    ema: float = 0.995
+    seed: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ways:
+    """What the teacher did.
+
+    Attributes:
+        states: (QUARTERS + 1, sounds, channels, rows, columns), half precision: noise, where each
+            sound was after each quarter, and its latents at last.
+        captions: what was told for each.
+    """
+
+    states: torch.Tensor
+    captions: tuple[str, ...]
+
+
+def draw_caption(words: Words, seed: int) -> str:
+    """A caption as the model is told one at play: some words are said, the others filled in."""
+    draw = random.Random(seed)  # noqa: S311 - captions
+    kinds = sorted(words.captions)
+    (kind,) = draw.choices(kinds, [2.0 if kind in DRUMS else 1.0 for kind in kinds])
+    said: tuple[str, ...] = ()
+    if draw.random() >= BARE_PROMPTS and words.captions[kind]:
+        kept = draw.random()
+        said = tuple(w for w in draw.choice(words.captions[kind]) if draw.random() < kept)
+    return " ".join(complete((kind, *said), words, seed=seed))
+
+
+@torch.inference_mode()
+def teach(model: Model, seeds: Sequence[int]) -> Ways:
+    """Let the teacher paint a sound for each seed, with the guidance of its card."""
+    assert model.words is not None
+    captions = tuple(draw_caption(model.words, seed) for seed in seeds)
+    told, nothing = (texts_to_embeddings(t, model) for t in (captions, [""] * len(seeds)))
+    both = torch.cat([nothing, told])
+    latents = torch.stack(
+        [
+            torch.randn(model.latent_shape, generator=torch.Generator().manual_seed(seed))
+            for seed in seeds
+        ]
+    )
+    scheduler = make_scheduler(model, "dpmpp-2m")
+    scheduler.set_timesteps(TEACHER_STEPS)
+    states = []
+    for number, timestep in enumerate(scheduler.timesteps):
+        if number % (TEACHER_STEPS // QUARTERS) == 0:
+            states.append(latents.half())
+        share = float(timestep) / scheduler.config.num_train_timesteps
+        if model.card.guidance_to <= share <= model.card.guidance_from:
+            doubled = torch.cat([latents, latents])
+            away, towards = model.unet(doubled, timestep, both).sample.chunk(2)
+            predicted = away + model.card.guidance * (towards - away)
+        else:
+            predicted = model.unet(latents, timestep, told).sample
+        latents = scheduler.step(predicted, timestep, latents).prev_sample
+    return Ways(states=torch.stack([*states, latents.half()]), captions=captions)
+
+
+def teach_all(model: Model, plan: Plan, work: Path, *, first: int = 0, every: int = 1) -> None:
+    """Write the ways of all sounds to ``work``, a shard at a time; those that are there stay."""
+    for number in range(first, plan.sounds // SHARD, every):
+        path = work / f"ways-{number:04d}.pt"
+        if path.exists():
+            continue
+        begun = time.monotonic()
+        start = plan.seed * 1_000_000 + number * SHARD
+        ways = teach(model, range(start, start + SHARD))
+        part = path.with_suffix(f".part{first}")
+        torch.save(vars(ways), part)
+        part.replace(path)
+        pace = SHARD / (time.monotonic() - begun)
+        print(f"shard {number + 1}/{plan.sounds // SHARD} {pace:.2f} sounds/s", flush=True)
+
+
+def read_ways(work: Path) -> Ways:
+    """All ways that are there."""
+    parts = [Ways(**torch.load(p, weights_only=True)) for p in sorted(work.glob("ways-*.pt"))]
+    return Ways(
+        states=torch.cat([part.states for part in parts], dim=1),
+        captions=tuple(caption for part in parts for caption in part.captions),
+    )
+
+
+class Student:
+    """The UNet under training, its average, and how far it is."""
+
+    def __init__(self, model: Model, ways: Ways, plan: Plan) -> None:
+        self.plan = plan
+        self.unet = copy.deepcopy(model.unet).train().requires_grad_(requires_grad=True)
+        self.average = copy.deepcopy(self.unet).requires_grad_(requires_grad=False)
+        self.optimiser = torch.optim.AdamW(
+            self.unet.parameters(), lr=plan.learning_rate, weight_decay=0.0, fused=True
+        )
+        self._ways = ways
+        # Where the student itself came out: later it begins from there, as it will at play, and
+        # learns to come back to the teacher's way.
+        self._reached = ways.states.clone()
+        with torch.inference_mode():
+            tokens = [texts_to_embeddings(part, model) for part in _parts(ways.captions, 256)]
+        self._told = torch.cat(tokens).clone()
+        scheduler = make_scheduler(model, "ddim")
+        scheduler.set_timesteps(QUARTERS)
+        self._timesteps = scheduler.timesteps
+        levels = scheduler.alphas_cumprod[self._timesteps].double()
+        levels = torch.cat([levels, levels.new_ones(1)])
+        self._signal, self._noise = levels.sqrt(), (1.0 - levels).sqrt()
+        self.step = 0
+        self.losses: list[float] = []
+
+    def train_step(self) -> float:
+        """One optimiser step; returns the loss, the mean squared error of v."""
+        plan = self.plan
+        generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + self.step)
+        sounds = torch.randint(len(self._ways.captions), (plan.batch,), generator=generator)
+        quarters = torch.arange(plan.batch) % QUARTERS  # as many of each
+        own = torch.rand(plan.batch, generator=generator) < 0.5
+        states = torch.where(
+            own[:, None, None, None],
+            self._reached[quarters, sounds],
+            self._ways.states[quarters, sounds],
+        ).float()
+        goals = self._ways.states[quarters + 1, sounds].float()
+
+        def of(values: torch.Tensor) -> torch.Tensor:
+            return values.float()[:, None, None, None]
+
+        a, s = of(self._signal[quarters]), of(self._noise[quarters])
+        to_a, to_s = of(self._signal[quarters + 1]), of(self._noise[quarters + 1])
+        # A step of DDIM goes from x to (a'a + s's) x + (s'a - a's) v: this v ends at the goal.
+        stay, turn = to_a * a + to_s * s, to_s * a - to_a * s
+        predicted = self.unet(states, self._timesteps[quarters], self._told[sounds]).sample
+        # Where the way is the teacher's own, v is of the size of v; where the student has strayed,
+        # the way back may be steep.
+        errors = (predicted - (goals - stay * states) / turn).square().mean(dim=(1, 2, 3))
+        loss = errors.mean()
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._learning_rate()
+        self.optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.unet.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+        keep = min(plan.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            self._reached[quarters + 1, sounds] = (stay * states + turn * predicted).half()
+            for mean, now in zip(self.average.parameters(), self.unet.parameters(), strict=True):
+                mean.lerp_(now, 1 - keep)
+        self.losses.append(loss.item())
+        return self.losses[-1]
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint; a power cut leaves the old one or the new one."""
+        part = path.with_suffix(".part")
+        torch.save(
+            {
+                "unet": self.unet.state_dict(),
+                "average": self.average.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "reached": self._reached,
+                "step": self.step,
+                "losses": self.losses,
+            },
+            part,
+        )
+        part.replace(path)
+
+    def resume(self, path: Path) -> None:
+        """Go on from a checkpoint that ``save`` wrote."""
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+        self.unet.load_state_dict(state["unet"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self._reached = state["reached"]
+        self.step = state["step"]
+        self.losses = state["losses"]
+
+    def _learning_rate(self) -> float:
+        warm = min(1.0, (self.step + 1) / self.plan.warm_up_steps)
+        left = 1.0 - self.step / self.plan.steps
+        return self.plan.learning_rate * warm * float(torch.sin(torch.tensor(left * 1.5708)) ** 2)
+
+
+def train(student: Student, checkpoint: Path) -> None:
+    """Train to the plan's last step."""
+    begun, first = time.monotonic(), student.step
+    while student.step < student.plan.steps:
+        student.train_step()
+        if student.step % CHECKPOINT_STEPS == 0:
+            student.save(checkpoint)
+        if student.step % 20 == 0:
+            recent = student.losses[-20:]
+            pace = (time.monotonic() - begun) / (student.step - first)
+            print(
+                f"step {student.step}/{student.plan.steps} "
+                f"loss {sum(recent) / len(recent):.4f} {pace:.2f} s a step",
+                flush=True,
+            )
+
+
+def export(student: Student, folder: Path) -> None:
+    """Put the averaged UNet beside the model's own."""
+    copy.deepcopy(student.average).half().save_pretrained(folder / "unet_distilled")
+    card = replace(read_card(folder), distilled_steps=QUARTERS)
+    (folder / CARD_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2))
+    write_sums(folder)
+    draw_losses(student.losses, msgspec.to_builtins(student.plan), folder / "distilling.png")
+    print(f"wrote {folder / 'unet_distilled'}")
+
+
+def _parts(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def main() -> None:
+    """Read the command line, teach, train and export."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--model", type=Path, default=STARTER)
+    parser.add_argument("--work", type=Path, default=Path(".work/distil"))
+    parser.add_argument("--sounds", type=int, default=6400)
+    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument(
+        "--teach",
+        metavar="FIRST/EVERY",
+        help="only every so many shards of the teacher's, for several processes side by side",
+    )
+    arguments = parser.parse_args()
+    plan = Plan(sounds=arguments.sounds, steps=arguments.steps, batch=arguments.batch)
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    model = load_model(arguments.model, torch.device("cpu"))
+    model.unet.to(memory_format=torch.channels_last)  # a tenth faster
+    if arguments.teach:
+        first, every = map(int, arguments.teach.split("/"))
+        teach_all(model, plan, arguments.work, first=first, every=every)
+        return
+    teach_all(model, plan, arguments.work)
+    student = Student(model, read_ways(arguments.work), plan)
+    checkpoint = arguments.work / "checkpoint.pt"
+    if checkpoint.exists():
+        student.resume(checkpoint)
+    train(student, checkpoint)
+    export(student, arguments.model)
+
+
+if __name__ == "__main__":
+    main()
