@@ -27,12 +27,15 @@ from oneshot_server.pipeline.model import Model, load_model
 from oneshot_server.pipeline.model_folder import CARD_FILE, STARTER, read_card, write_sums
 from oneshot_server.pipeline.prompt import Words, complete
 from oneshot_server.pipeline.sampling import make_scheduler, texts_to_embeddings
+from oneshot_server.pipeline.stable_diffusion.recognise import DISTILLED
 from oneshot_server.starter.dataset import DRUMS
 from oneshot_server.starter.export import draw_losses
 
 QUARTERS: Final = 4
 """Steps of the student."""
 TEACHER_STEPS: Final = 12
+SOUNDS: Final = 2304
+STEPS: Final = 1400
 SHARD: Final = 64
 CHECKPOINT_STEPS: Final = 100
 BARE_PROMPTS: Final = 0.3
@@ -43,9 +46,9 @@ BARE_PROMPTS: Final = 0.3
 class Plan:
     """The numbers of a run."""
 
-    sounds: int
-    steps: int
-    batch: int
+    sounds: int = SOUNDS
+    steps: int = STEPS
+    batch: int = 16
     learning_rate: float = 4e-4
     warm_up_steps: int = 50
     ema: float = 0.995
@@ -251,47 +254,64 @@ def train(student: Student, checkpoint: Path) -> None:
 
 def export(student: Student, folder: Path) -> None:
     """Put the averaged UNet beside the model's own."""
-    copy.deepcopy(student.average).half().save_pretrained(folder / "unet_distilled")
+    copy.deepcopy(student.average).half().save_pretrained(folder / DISTILLED)
     card = replace(read_card(folder), distilled_steps=QUARTERS)
     (folder / CARD_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2))
     write_sums(folder)
     draw_losses(student.losses, msgspec.to_builtins(student.plan), folder / "distilling.png")
-    print(f"wrote {folder / 'unet_distilled'}")
+    print(f"wrote {folder / DISTILLED}")
 
 
 def _parts(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
+def distil(folder: Path, work: Path, plan: Plan) -> None:
+    """Give a model its UNet for few steps.
+
+    Args:
+        folder: of the model.
+        work: the teacher's ways and checkpoints; what is there already is not done again.
+        plan: the numbers of the run.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    model = load_teacher(folder)
+    teach_all(model, plan, work)
+    student = Student(model, read_ways(work), plan)
+    checkpoint = work / "checkpoint.pt"
+    if checkpoint.exists():
+        student.resume(checkpoint)
+    train(student, checkpoint)
+    export(student, folder)
+
+
+def load_teacher(folder: Path) -> Model:
+    """A model on the CPU, its UNet in the order of channels that is a tenth faster there."""
+    model = load_model(folder, torch.device("cpu"))
+    model.unet.to(memory_format=torch.channels_last)
+    return model
+
+
 def main() -> None:
-    """Read the command line, teach, train and export."""
+    """Read the command line and distil."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--model", type=Path, default=STARTER)
     parser.add_argument("--work", type=Path, default=Path(".work/distil"))
-    parser.add_argument("--sounds", type=int, default=6400)
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--sounds", type=int, default=SOUNDS)
+    parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument(
         "--teach",
         metavar="FIRST/EVERY",
         help="only every so many shards of the teacher's, for several processes side by side",
     )
     arguments = parser.parse_args()
-    plan = Plan(sounds=arguments.sounds, steps=arguments.steps, batch=arguments.batch)
-    arguments.work.mkdir(parents=True, exist_ok=True)
-    model = load_model(arguments.model, torch.device("cpu"))
-    model.unet.to(memory_format=torch.channels_last)  # a tenth faster
+    plan = Plan(sounds=arguments.sounds, steps=arguments.steps)
     if arguments.teach:
         first, every = map(int, arguments.teach.split("/"))
-        teach_all(model, plan, arguments.work, first=first, every=every)
+        arguments.work.mkdir(parents=True, exist_ok=True)
+        teach_all(load_teacher(arguments.model), plan, arguments.work, first=first, every=every)
         return
-    teach_all(model, plan, arguments.work)
-    student = Student(model, read_ways(arguments.work), plan)
-    checkpoint = arguments.work / "checkpoint.pt"
-    if checkpoint.exists():
-        student.resume(checkpoint)
-    train(student, checkpoint)
-    export(student, arguments.model)
+    distil(arguments.model, arguments.work, plan)
 
 
 if __name__ == "__main__":

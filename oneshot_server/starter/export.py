@@ -49,9 +49,8 @@ def export(
         recipe: the numbers of the run, for the log's title.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(
-        folder / DISTILLED, ignore_errors=True
-    )  # it was distilled from the UNet of before
+    # What there is was distilled from the UNet of before.
+    shutil.rmtree(folder / DISTILLED, ignore_errors=True)
     for name, part in (("unet", unet), ("text_encoder", text_encoder), ("vae", codec)):
         shutil.rmtree(folder / name, ignore_errors=True)
         copy.deepcopy(part).half().save_pretrained(folder / name)

@@ -1,8 +1,8 @@
 """Train the starter from recordings and the synthesiser: one command, no network, resumable.
 
 ``python -m oneshot_server.starter.train --data ../shared/data/base_train`` prepares the data once,
-trains, and writes a model folder in diffusers layout. Stopped at any time, the same command goes on
-from the last checkpoint.
+trains, writes a model folder in diffusers layout, and distils it to few steps. Stopped at any time,
+the same command goes on from the last checkpoint.
 """
 
 import argparse
@@ -22,6 +22,8 @@ from oneshot_server.domain.mel_profile import MelProfile
 from oneshot_server.pipeline.patch_codec import PatchCodec
 from oneshot_server.pipeline.prompt import Words
 from oneshot_server.starter.dataset import Dataset, build_dataset
+from oneshot_server.starter.distil import Plan as DistilPlan
+from oneshot_server.starter.distil import distil
 from oneshot_server.starter.export import export
 from oneshot_server.starter.networks import (
     LONGEST_CAPTION,
@@ -279,6 +281,7 @@ def main() -> None:
     arguments = parser.parse_args()
     plan = Plan(steps=arguments.steps, batch=arguments.batch)
     train(arguments.data, arguments.work, arguments.out, plan)
+    distil(arguments.out, arguments.work / "distil", DistilPlan())
 
 
 if __name__ == "__main__":
