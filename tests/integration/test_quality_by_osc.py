@@ -1,4 +1,4 @@
-"""A model with a second UNet behind the real daemon: quick, best, and drafts that are made better."""
+"""A model with a second UNet behind the real daemon: quick, best, and drafts made better."""
 
 import json
 import shutil
