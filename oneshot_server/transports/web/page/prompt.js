@@ -87,7 +87,7 @@ export async function generate() {
     byId("prompt").focus();
     return;
   }
-  const body = { prompt, count: Number(byId("count").value) || 1 };
+  const body = { prompt, count: Number(byId("count").value) || 1, quality: byId("quality").value };
   const lora = byId("lora").value;
   if (byId("novelty").ariaPressed === "true") body.novelty = 1;
   if (lora) body.lora = `${lora}:1`;
