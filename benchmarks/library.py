@@ -31,9 +31,9 @@ import psutil
 from benchmarks.live import free_port
 from oneshot_server.app import running_daemon
 from oneshot_server.domain.library import LibraryChange, Query
-from oneshot_server.library.folder_indexer import walk
 from oneshot_server.library.home import Home
 from oneshot_server.library.living_library import LivingLibrary
+from oneshot_server.library.sound_paths import walk
 from oneshot_server.library.wav_encoding import encode_wav
 from oneshot_server.library.wav_metadata import embed
 from oneshot_server.settings import OscSettings, PadsSettings, SamplesSettings, Settings

@@ -14,7 +14,7 @@ class Parent(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     Attributes:
         name: of its file, without folders; for people, who may have moved or renamed it since.
-        sha256: of its audio (``library.parent_files.hash_audio``), hexadecimal; empty until the
+        sha256: of its audio (``library.audio_hash.hash_audio``), hexadecimal; empty until the
             engine has read it.
         told: what the model is told of it where a request has no prompt; empty for nothing.
     """

@@ -12,7 +12,8 @@ from msgspec import structs
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.domain.reshape import Parent, Reshape
 from oneshot_server.errors import BadArgumentsError, NotFoundError
-from oneshot_server.library.parent_files import check_parent_file, hash_audio
+from oneshot_server.library.audio_hash import hash_audio
+from oneshot_server.library.parent_files import check_parent_file
 from oneshot_server.pipeline.model import Model
 from oneshot_server.pipeline.reshape import ParentSound, Start, start_from, waveform_to_parent
 from oneshot_server.pipeline.sound_files import (
@@ -112,7 +113,8 @@ def _check(path: Path, parent: Parent) -> str:
     """The hash of a file's audio, if it is the one that is meant."""
     check_parent_file(path, parent.name)
     try:
-        sha256 = hash_audio(path.read_bytes())
+        with path.open("rb") as file:
+            sha256 = hash_audio(file)
     except OSError as error:
         raise NotFoundError(f"{parent.name} cannot be read: {error.strerror}") from None
     if parent.sha256 not in ("", sha256):

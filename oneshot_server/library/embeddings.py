@@ -1,6 +1,8 @@
 """All embeddings in memory: which sounds are alike, and where each is on the map."""
 
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from threading import Lock
 from typing import Final
 
@@ -8,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from oneshot_server.errors import NotFoundError
+from oneshot_server.library.index_changes import Revision, revision_of
 from oneshot_server.library.projection import EMBEDDING
-from oneshot_server.library.sound_index import SoundIndex
 
 Matrix = npt.NDArray[np.float32]
 
@@ -19,26 +21,20 @@ MAP_DEVIATIONS: Final = 2.5
 
 
 class Embeddings:
-    """A matrix that follows the index. Threads may share one.
+    """A matrix that follows the index, whoever writes it. Threads may share one.
 
     Args:
-        index: has the embeddings.
+        reading: a connection to the index, for a few queries.
     """
 
-    def __init__(self, index: SoundIndex) -> None:
-        self._index = index
+    def __init__(self, reading: Callable[[], AbstractContextManager[sqlite3.Connection]]) -> None:
+        self._reading = reading
         self._lock = Lock()
         self._numbers = np.zeros(0, np.int64)
         self._matrix: Matrix = np.zeros((0, EMBEDDING), np.float32)
         self._used = 0
         self._rows: dict[int, int] = {}
-        self._generation = 0
-        self._pending: set[int] = set()
-
-    def changed(self, numbers: Iterable[int]) -> None:
-        """Note that some sounds came, changed or went; they are read when somebody asks."""
-        with self._lock:
-            self._pending.update(numbers)
+        self._seen = Revision(identity="", number=0)
 
     def nearest(self, number: int, count: int) -> list[tuple[int, float]]:
         """The sounds nearest to one, without it: number and distance, ascending.
@@ -53,11 +49,17 @@ class Embeddings:
                 raise NotFoundError(f"no sound has the number {number}")
             return self._closest(self._matrix[row], count, without=row)
 
-    def nearest_to(self, embedding: bytes, count: int) -> list[tuple[int, float]]:
-        """The sounds nearest to one that is not in the library; see ``nearest``."""
+    def nearest_to(self, embedding: Matrix, count: int) -> list[tuple[int, float]]:
+        """The sounds nearest to one that is not in the library, (EMBEDDING,); see ``nearest``."""
         with self._lock:
             self._follow()
-            return self._closest(_vector(embedding), count, without=None)
+            return self._closest(embedding, count, without=None)
+
+    def all(self) -> tuple[npt.NDArray[np.int64], Matrix]:
+        """Numbers, (sounds,), and embeddings, (sounds, EMBEDDING); copies."""
+        with self._lock:
+            self._follow()
+            return self._numbers[: self._used].copy(), self._matrix[: self._used].copy()
 
     def _closest(
         self, vector: Matrix, count: int, *, without: int | None
@@ -72,44 +74,41 @@ class Embeddings:
         chosen = chosen[np.argsort(distances[chosen], kind="stable")]
         return [(int(self._numbers[i]), float(distances[i])) for i in chosen]
 
-    def all(self) -> tuple[npt.NDArray[np.int64], Matrix]:
-        """Numbers, (sounds,), and embeddings, (sounds, EMBEDDING); copies."""
-        with self._lock:
-            self._follow()
-            return self._numbers[: self._used].copy(), self._matrix[: self._used].copy()
-
     def _follow(self) -> None:
-        if self._generation != self._index.generation:
-            self._generation = self._index.generation
-            self._load_all()
-        else:
-            self._load_some(sorted(self._pending))
-        self._pending = set()
+        """Read what has been written since the last time."""
+        with self._reading() as connection:
+            last = revision_of(connection)
+            if last.identity != self._seen.identity:
+                self._load_all(connection)
+            elif last != self._seen:
+                self._load_some(connection)
+        self._seen = last
 
-    def _load_all(self) -> None:
-        with self._index.reading() as connection:
-            (count,) = connection.execute("SELECT count(*) FROM embeddings").fetchone()
-            self._numbers = np.zeros(count, np.int64)
-            self._matrix = np.zeros((count, EMBEDDING), np.float32)
-            self._used = 0
-            for number, blob in connection.execute("SELECT number, embedding FROM embeddings"):
-                self._append(number, blob)
+    def _load_all(self, connection: sqlite3.Connection) -> None:
+        (count,) = connection.execute("SELECT count(*) FROM embeddings").fetchone()
+        self._numbers = np.zeros(count, np.int64)
+        self._matrix = np.zeros((count, EMBEDDING), np.float32)
+        self._used = 0
+        for number, blob in connection.execute("SELECT number, embedding FROM embeddings"):
+            self._append(number, blob)
         self._rows = {int(number): row for row, number in enumerate(self._numbers[: self._used])}
 
-    def _load_some(self, numbers: Sequence[int]) -> None:
-        with self._index.reading() as connection:
-            for number in numbers:
-                found = connection.execute(
-                    "SELECT embedding FROM embeddings WHERE number = ?", (number,)
-                ).fetchone()
-                row = self._rows.get(number)
-                if found is None and row is not None:
-                    self._drop(number, row)
-                elif found is not None and row is not None:
-                    self._matrix[row] = _vector(found[0])
-                elif found is not None:
-                    self._append(number, found[0])
-                    self._rows[number] = self._used - 1
+    def _load_some(self, connection: sqlite3.Connection) -> None:
+        since = (self._seen.number,)
+        for (number,) in connection.execute("SELECT number FROM gone WHERE revision > ?", since):
+            self._drop(number)
+        for number, blob in connection.execute(
+            "SELECT sounds.number, embedding FROM sounds LEFT JOIN embeddings USING (number) "
+            "WHERE revision > ?",
+            since,
+        ):
+            if blob is None:
+                self._drop(number)
+            elif number in self._rows:
+                self._matrix[self._rows[number]] = to_vector(blob)
+            else:
+                self._append(number, blob)
+                self._rows[number] = self._used - 1
 
     def _append(self, number: int, blob: bytes) -> None:
         if self._used == len(self._numbers):
@@ -117,15 +116,18 @@ class Embeddings:
             self._numbers = np.concatenate((self._numbers, np.zeros(room, np.int64)))
             self._matrix = np.concatenate((self._matrix, np.zeros((room, EMBEDDING), np.float32)))
         self._numbers[self._used] = number
-        self._matrix[self._used] = _vector(blob)
+        self._matrix[self._used] = to_vector(blob)
         self._used += 1
 
-    def _drop(self, number: int, row: int) -> None:
+    def _drop(self, number: int) -> None:
         """Put the last row in the place of one that is gone."""
+        row = self._rows.pop(number, None)
+        if row is None:
+            return
         last = self._used - 1
-        self._numbers[row], self._matrix[row] = self._numbers[last], self._matrix[last]
-        self._rows[int(self._numbers[row])] = row
-        del self._rows[number]
+        if row != last:
+            self._numbers[row], self._matrix[row] = self._numbers[last], self._matrix[last]
+            self._rows[int(self._numbers[row])] = row
         self._used = last
 
 
@@ -153,7 +155,8 @@ def plane(matrix: Matrix) -> Matrix:
     return np.clip(result, -1.0, 1.0).astype(np.float32)
 
 
-def _vector(blob: bytes) -> Matrix:
+def to_vector(blob: bytes) -> Matrix:
+    """What the index has of an embedding, as numbers, (EMBEDDING,)."""
     vector = np.frombuffer(blob, np.float16)
     return (
         vector.astype(np.float32) if len(vector) == EMBEDDING else np.zeros(EMBEDDING, np.float32)

@@ -2,25 +2,24 @@
 
 import os
 import stat
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from oneshot_server.domain.library import LibraryChange
 from oneshot_server.errors import ForbiddenError
-from oneshot_server.library.dataset_folder import SUFFIXES
+from oneshot_server.library.index_comparison import (
+    Known,
+    differences,
+    known_at,
+    known_by_content,
+    known_by_inode,
+)
 from oneshot_server.library.play_counts import PlayCounts
 from oneshot_server.library.sound_contents import Contents, Stamp, stamp_of
-from oneshot_server.library.sound_index import (
-    SELECT,
-    Known,
-    SoundIndex,
-    move,
-    put,
-    remove,
-    rows_to_sounds,
-)
+from oneshot_server.library.sound_index import SoundIndex
+from oneshot_server.library.sound_paths import is_inside, is_sound_path, walk
 
 Read = Callable[[Sequence[str]], Iterable[Sequence[tuple[str, Contents | None]]]]
 
@@ -71,9 +70,10 @@ class FolderIndexer:
                 pass
         except OSError as error:
             raise ForbiddenError(f"{self._samples} cannot be read: {error.strerror}") from None
-        return self._index.differences(walk(self._samples))
+        with self._index.reading_beside() as connection:
+            return differences(connection, walk(self._samples))
 
-    def update(self, paths: Sequence[str], gone: Collection[str] = ()) -> LibraryChange:
+    def update(self, paths: Sequence[str], gone: Collection[str] = ()) -> None:
         """Look at some files and write down what became of them.
 
         A file that is new in one place and missing in another was moved: its row moves along.
@@ -90,7 +90,8 @@ class FolderIndexer:
         stamps = {path: self._stamp(path) for path in paths}
         gone = {path for path in gone if self._is_missing(path)}
         gone |= {path for path, stamp in stamps.items() if stamp is None}
-        known = self._index.known_at([*stamps, *gone])
+        with self._index.reading() as connection:
+            known = known_at(connection, [*stamps, *gone])
         work = _Work(gone=[known[path] for path in gone if path in known])
         fresh = {
             path: stamp
@@ -98,8 +99,8 @@ class FolderIndexer:
             if stamp is not None and (path not in known or known[path].stamp != stamp)
         }
         self._find_renamed(fresh, known, work)
-        wanted = [path for path in fresh if path not in {path for _, path, _ in work.moves}]
-        changes = [self._write(work)]
+        moved = self._write(work)
+        wanted = [path for path in fresh if path not in moved]
         for read in self._read(wanted) if wanted else ():
             work = _Work()
             for path, contents in read:
@@ -108,11 +109,7 @@ class FolderIndexer:
                 elif path in known:
                     work.gone.append(known[path])
             self._find_moved(known, work)
-            changes.append(self._write(work))
-        return LibraryChange(
-            now=tuple(sound for change in changes for sound in change.now),
-            gone=tuple(number for change in changes for number in change.gone),
-        )
+            self._write(work)
 
     def _find_renamed(
         self,
@@ -122,9 +119,11 @@ class FolderIndexer:
     ) -> None:
         """Files that kept number, size and time on the disk need not be read again."""
         inodes = {s.inode: path for path, s in fresh.items() if path not in known and s.inode}
-        for row in self._index.known_by_inode(list(inodes)):
+        with self._index.reading() as connection:
+            rows = known_by_inode(connection, inodes)
+        for row in rows:
             path = inodes.get(row.stamp.inode)
-            if path is None or not self._is_missing(row.path):
+            if path is None or not self._has_left(row.path, path):
                 continue
             stamp = fresh[path]
             if (stamp.size, stamp.changed_ns) == (row.stamp.size, row.stamp.changed_ns):
@@ -135,45 +134,49 @@ class FolderIndexer:
         """The same audio is new here and missing there: copied to another disk and deleted."""
         taken = {row.number for row, _, _ in work.moves}
         new = {path: c for path, c in work.puts.items() if path not in known and c.content}
-        rows = self._index.known_by_content([contents.content for contents in new.values()])
+        with self._index.reading() as connection:
+            rows = known_by_content(connection, {contents.content for contents in new.values()})
         for path, contents in new.items():
             for row in rows[contents.content]:
-                if row.number not in taken and self._is_missing(row.path):
+                if row.number not in taken and self._has_left(row.path, path):
                     taken.add(row.number)
                     work.moves.append((row, path, contents.stamp))
                     break
 
-    def _write(self, work: _Work) -> LibraryChange:
-        moved = {row.number for row, _, _ in work.moves}
-        gone = [row.number for row in work.gone if row.number not in moved]
-        if not (moved or gone or work.puts):
-            return LibraryChange()
+    def _write(self, work: _Work) -> set[str]:
+        """Write all of it or nothing; returns the paths that rows were moved to."""
+        going = {row.number for row, _, _ in work.moves}
+        gone = [row for row in work.gone if row.number not in going]
+        if not (going or gone or work.puts):
+            return set()
         plays = self._plays.of(contents.content for contents in work.puts.values())
-        now = list(moved)
-        with self._index.writing() as connection:
-            for number in gone:
-                remove(connection, number)
-            for row, path, stamp in work.moves:
-                move(connection, row.number, path, stamp)
+        with self._index.writing() as writer:
+            for row in gone:
+                writer.remove(row)
+            moved = {path for row, path, stamp in work.moves if writer.move(row, path, stamp)}
             for path, contents in work.puts.items():
-                now.append(put(connection, path, contents, plays=plays.get(contents.content, 0)))
-            rows = [
-                row
-                for number in dict.fromkeys(now)
-                for row in connection.execute(
-                    f"{SELECT} WHERE number = ? AND trouble = ''", (number,)
-                )
-            ]
-        return LibraryChange(now=rows_to_sounds(rows), gone=tuple(gone))
+                writer.put(path, contents, plays=plays.get(contents.content, 0))
+        return moved
+
+    def _has_left(self, path: str, other: str) -> bool:
+        """Whether no file is at a path any more, where another path's may be the same file."""
+        if not os.path.lexists(self._samples / path):
+            return True
+        return _folded(path) == _folded(other) and self._is_missing(path)
 
     def _is_missing(self, path: str) -> bool:
-        file = self._samples / path
-        if not os.path.lexists(file):
+        if not os.path.lexists(self._samples / path):
             return True
-        try:  # where case is folded, Kick.wav is found by the name of kick.wav, too
-            return file.name not in os.listdir(file.parent)  # noqa: PTH208 - names alone
+        # Where case is folded, Kick.wav is found by the name of kick.wav, too.
+        folder = self._samples
+        try:
+            for part in path.split("/"):
+                if part not in os.listdir(folder):  # noqa: PTH208 - names alone
+                    return True
+                folder /= part
         except OSError:
             return True
+        return False
 
     def _stamp(self, path: str) -> Stamp | None:
         """Of a file that may be in the index; ``None`` if there is none."""
@@ -186,45 +189,6 @@ class FolderIndexer:
         return None
 
 
-def walk(samples: Path) -> Iterator[tuple[str, Stamp]]:
-    """Every file that is named as a sound; hidden ones, links and what links lead to left out."""
-    folders = [""]
-    while folders:
-        folder = folders.pop()
-        # What cannot be read has nothing for us; it may be gone already.
-        with suppress(OSError), os.scandir(samples / folder) as entries:
-            for entry in entries:
-                path = f"{folder}{entry.name}"
-                with suppress(OSError):
-                    if entry.name.startswith(".") or entry.is_symlink():
-                        continue
-                    if entry.is_dir():
-                        folders.append(f"{path}/")
-                    elif is_sound_path(path):
-                        status = entry.stat(follow_symlinks=False)
-                        if stat.S_ISREG(status.st_mode):
-                            yield path, stamp_of(status)
-
-
-def is_sound_path(path: str) -> bool:
-    """Whether a relative path is that of a visible file with a sound's suffix."""
-    parts = path.split("/")
-    if any(part.startswith(".") or not part for part in parts):
-        return False
-    if os.path.splitext(path)[1].lower() not in SUFFIXES:  # noqa: PTH122 - 100,000 paths a scan
-        return False
-    try:  # names that are no text, which some file systems allow, cannot be told to anybody
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def is_inside(path: str, samples: Path) -> bool:
-    """Whether no folder on the way from the samples folder to a relative path is a link."""
-    folder = samples
-    for part in PurePosixPath(path).parts[:-1]:
-        folder /= part
-        if folder.is_symlink():
-            return False
-    return True
+def _folded(path: str) -> str:
+    """A path as file systems compare it that know neither case nor how accents are stored."""
+    return unicodedata.normalize("NFC", path).casefold()

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from oneshot_server.library.sound_library import SoundLibrary
+from oneshot_server.library.sound_questions import SoundQuestions
 
 LENGTHS: Final = ("short", "", "long")
 BRIGHTNESSES: Final = ("dark", "", "bright")
@@ -50,7 +50,7 @@ class Region:
         return " ".join(filter(None, (self.length, self.brightness, self.kind.replace("_", " "))))
 
 
-def count_regions(library: SoundLibrary, kinds: Iterable[str]) -> list[Region]:
+def count_regions(library: SoundQuestions, kinds: Iterable[str]) -> list[Region]:
     """All regions, nine of each kind.
 
     Args:
@@ -60,7 +60,7 @@ def count_regions(library: SoundLibrary, kinds: Iterable[str]) -> list[Region]:
     regions = []
     for kind in kinds:
         seconds, hertz = typical()[kind]
-        counts = library.count_regions(kind, seconds=seconds, brightness_hz=hertz)
+        counts = _counts(library, kind, seconds, hertz)
         regions += [
             Region(
                 kind=kind,
@@ -83,3 +83,21 @@ def emptiest(regions: Sequence[Region], count: int) -> list[Region]:
         seen[region.kind] = seen.get(region.kind, 0) + 1
     ranked.sort(key=lambda entry: entry[:2])
     return [region for _, _, region in ranked[:count]]
+
+
+def _counts(
+    library: SoundQuestions, kind: str, seconds: Limits, hertz: Limits
+) -> dict[tuple[int, int], int]:
+    """How many sounds of a kind lie below, between and above two lengths and brightnesses.
+
+    Returns:
+        Counts by 0, 1 or 2 of each; what is empty is not there.
+    """
+    rows = library.rows(
+        "SELECT (seconds >= ?) + (seconds >= ?), (brightness_hz >= ?) + (brightness_hz >= ?), "
+        "count(*) FROM sounds WHERE trouble = '' AND kind = ? GROUP BY 1, 2",
+        *seconds,
+        *hertz,
+        kind,
+    )
+    return {(length, brightness): count for length, brightness, count in rows}

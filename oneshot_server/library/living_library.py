@@ -21,7 +21,7 @@ BATCH: Final = 32  # that were told
 BACKLOG_BATCH: Final = 128
 WHOLE_SECONDS: Final = 0.02  # a few files that come together are looked at together
 GROWING_SECONDS: Final = 0.15  # a file that may still be written to
-GUARD_SECONDS: Final = 2.0
+GUARD_SECONDS: Final = 1.0
 POLL_SECONDS: Final = 10.0
 AGAIN_SECONDS: Final = 5.0
 
@@ -29,7 +29,9 @@ AGAIN_SECONDS: Final = 5.0
 class LivingLibrary:
     """Looks at what is new or changed, first what is told, then what a comparison has found.
 
-    Everything runs on the event loop, its work in threads; see ``domain.library.Library``.
+    Everything runs on the event loop, and whatever may wait for a disk in threads; see
+    ``domain.library.Library``. Listeners are told what the index says has been written since they
+    were told last, so it does not matter who wrote it: a scan, a mark, or another process.
 
     Args:
         sounds: what is kept up to date.
@@ -51,13 +53,15 @@ class LivingLibrary:
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._watch: SamplesWatch | None = None
+        self._watched = asyncio.Event()
         self._told = False
         self._identity: tuple[int, int] | None = None
         self._generation = 0
+        self._seen = sounds.revision()
+        self._telling = asyncio.Lock()
 
     def start(self) -> None:
         """Watch the folder, and compare all of it with the index in the background."""
-        self._begin_watch()
         self._tasks = [
             asyncio.create_task(self._keep(), name="library"),
             asyncio.create_task(self._guard(), name="library guard"),
@@ -71,7 +75,7 @@ class LivingLibrary:
         if self._tasks:
             await asyncio.wait(self._tasks)
         if self._watch is not None:
-            self._watch.stop()
+            await asyncio.to_thread(self._watch.stop)
         await asyncio.to_thread(self.sounds.close)
 
     @property
@@ -83,15 +87,12 @@ class LivingLibrary:
         self, path: str, *, stars: int | None = None, tags: Sequence[str] | None = None
     ) -> Sound:
         """See ``domain.library.Library``."""
-        sound, change = await asyncio.to_thread(self.sounds.mark, path, stars=stars, tags=tags)
-        self._tell(change)
-        return sound
+        sound = await asyncio.to_thread(self.sounds.mark, path, stars=stars, tags=tags)
+        return await self._after_telling(sound)
 
     async def played(self, path: str) -> Sound:
         """See ``domain.library.Library``."""
-        sound, change = await asyncio.to_thread(self.sounds.count_play, path)
-        self._tell(change)
-        return sound
+        return await self._after_telling(await asyncio.to_thread(self.sounds.count_play, path))
 
     def subscribe(self, listener: Callable[[LibraryChange], None]) -> Callable[[], None]:
         """See ``domain.library.Library``."""
@@ -99,6 +100,8 @@ class LivingLibrary:
         return lambda: self._listeners.remove(listener)
 
     async def _keep(self) -> None:
+        # What is written before the watch begins is found by the comparison after it.
+        await self._watched.wait()
         complaint = ""
         while True:
             self._wake.clear()
@@ -147,7 +150,8 @@ class LivingLibrary:
             gone = self._missing[-BACKLOG_BATCH:]
             del self._missing[-BACKLOG_BATCH:]
         if looked or gone:
-            self._tell(await asyncio.to_thread(self.sounds.update, looked, gone))
+            await asyncio.to_thread(self.sounds.update, looked, gone)
+            await self._tell()
             return 0.0
         if self._compare_at is None:
             self.settled.set()
@@ -161,39 +165,52 @@ class LivingLibrary:
         return seconds
 
     async def _guard(self) -> None:
-        """Notice what nobody tells: another folder in the place of this one, a lost index."""
+        """Notice what nobody tells, again and again."""
         polled = time.monotonic()
         while True:
-            await asyncio.sleep(GUARD_SECONDS)
-            identity = await asyncio.to_thread(_identity, self._samples)
-            if identity != self._identity:
-                log.warning("the samples folder is another one", folder=str(self._samples))
-                if self._watch is not None:
-                    self._watch.stop()
-                self._begin_watch()
-                self._look_at_all()
-            with suppress(OneshotError):  # who follows the folder says so
-                if await asyncio.to_thread(self.sounds.generation) != self._generation:
-                    self._look_at_all()
+            try:
+                await self._look_around()
+            except OneshotError:
+                pass  # who follows the folder says so
+            except Exception:  # the outer loop: what is wrong now may be right in a moment
+                log.exception("the library's guard stumbled")
             if not self._told and time.monotonic() - polled >= POLL_SECONDS:
                 polled = time.monotonic()
                 self._look_at_all()
+            self._watched.set()
+            await asyncio.sleep(GUARD_SECONDS)
 
-    def _begin_watch(self) -> None:
+    async def _look_around(self) -> None:
+        """Another folder in the place of this one, a lost index, what another process wrote."""
+        identity = await asyncio.to_thread(_identity, self._samples)
+        if self._watch is None:
+            await self._begin_watch(identity)
+        elif identity != self._identity:
+            log.warning("the samples folder is another one", folder=str(self._samples))
+            await asyncio.to_thread(self._watch.stop)
+            await self._begin_watch(identity)
+            self._look_at_all()
+        generation = await asyncio.to_thread(self.sounds.generation)
+        if self._watched.is_set() and generation != self._generation:
+            self._look_at_all()
+        await self._tell()
+
+    async def _begin_watch(self, identity: tuple[int, int] | None) -> None:
         loop = asyncio.get_running_loop()
 
         def soon(action: Callable[..., None], *arguments: object) -> None:
             with suppress(RuntimeError):  # the loop was closed meanwhile
                 loop.call_soon_threadsafe(action, *arguments)
 
-        self._identity = _identity(self._samples)
+        self._identity = identity
         self._watch = SamplesWatch(
             self._samples,
             on_file=lambda path, whole: soon(self._note, path, whole, False),
             on_gone=lambda path: soon(self._note, path, False, True),
             on_folder=lambda: soon(self._look_at_all),
         )
-        self._told = self._watch.start()
+        # It walks through all folders: in a large library that takes longer than a hit may wait.
+        self._told = await asyncio.to_thread(self._watch.start)
 
     def _note(self, path: str, whole: bool, gone: bool) -> None:  # noqa: FBT001 - for call_soon
         wait = WHOLE_SECONDS if whole else GROWING_SECONDS
@@ -205,11 +222,22 @@ class LivingLibrary:
             self._compare_later(GROWING_SECONDS)
             self._wake.set()
 
-    def _tell(self, change: LibraryChange) -> None:
-        if not (change.now or change.gone):
-            return
-        for listener in tuple(self._listeners):
-            listener(change)
+    async def _after_telling(self, sound: Sound) -> Sound:
+        with suppress(OneshotError):  # the sound is marked: the guard tells it when it can
+            await self._tell()
+        return sound
+
+    async def _tell(self) -> None:
+        """Tell all that was written since this was called last."""
+        async with self._telling:
+            while True:
+                change, seen = await asyncio.to_thread(self.sounds.changes_since, self._seen)
+                if seen == self._seen:
+                    return
+                self._seen = seen
+                if change.now or change.gone:
+                    for listener in tuple(self._listeners):
+                        listener(change)
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:

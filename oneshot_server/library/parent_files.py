@@ -1,11 +1,9 @@
 """Sounds that others are made from: which may be read, and what is known of them beforehand."""
 
-import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from io import BytesIO
 from pathlib import Path
 from typing import Final
 
@@ -13,12 +11,11 @@ from oneshot_server.domain import parameters
 from oneshot_server.domain.recipe import Recipe
 from oneshot_server.domain.reshape import Parent
 from oneshot_server.errors import BadArgumentsError, ForbiddenError, MetadataError, NotFoundError
+from oneshot_server.library.audio_hash import hash_audio
 from oneshot_server.library.dataset_folder import SUFFIXES, name_to_words
-from oneshot_server.library.riff import walk
 from oneshot_server.library.wav_metadata import read_recipe
 
 LARGEST_BYTES: Final = 100 * 1024**2  # two minutes of stereo 32-bit audio at 96 kHz
-AUDIO_CHUNKS: Final = (b"fmt ", b"data")
 
 
 class SoundFolders:
@@ -104,24 +101,6 @@ def read_parent(path: Path) -> tuple[Parent, Recipe | None]:
     return Parent(name=name, told=told[: int(parameters.PROMPT.high)]), recipe
 
 
-def hash_audio(content: bytes) -> str:
-    """SHA-256 of what is heard of a file, hexadecimal.
-
-    Of a WAV only format and samples count, so that tags and ratings that are written into it later
-    do not make it another sound. Of other files everything counts.
-    """
-    try:
-        chunks = [chunk for chunk in walk(BytesIO(content)) if chunk.id in AUDIO_CHUNKS]
-    except MetadataError:
-        chunks = []
-    if {chunk.id for chunk in chunks} != set(AUDIO_CHUNKS):
-        return hashlib.sha256(content).hexdigest()
-    heard = hashlib.sha256()
-    for chunk in chunks:
-        heard.update(content[chunk.start : chunk.start + chunk.size])
-    return heard.hexdigest()
-
-
 def find_parent(parent: Parent, folders: Iterable[Path], beside: Path) -> Path | None:
     """The file with a parent's audio, wherever it was moved within folders and however renamed.
 
@@ -135,8 +114,9 @@ def find_parent(parent: Parent, folders: Iterable[Path], beside: Path) -> Path |
     for file in (beside.with_name(Path(parent.name).name or beside.name), *files):
         with suppress(OSError, ValueError, NotFoundError, BadArgumentsError):
             check_parent_file(file, file.name)
-            if hash_audio(file.read_bytes()) == parent.sha256:
-                return file
+            with file.open("rb") as stream:
+                if hash_audio(stream) == parent.sha256:
+                    return file
     return None
 
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 import structlog
@@ -20,7 +21,7 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
 from oneshot_server.library.dataset_watch import CHANGES, tells_nothing
-from oneshot_server.library.folder_indexer import is_sound_path
+from oneshot_server.library.sound_paths import is_sound_path
 
 log = structlog.get_logger(__name__)
 
@@ -29,7 +30,7 @@ WRITTEN: Final = (FileCreatedEvent, FileModifiedEvent, FileClosedEvent)
 
 
 class SamplesWatch(FileSystemEventHandler):
-    """Calls back in a thread of its own.
+    """Calls back in a thread of its own; ``start`` and ``stop`` are for a thread, too.
 
     Args:
         samples: the folder.
@@ -51,9 +52,28 @@ class SamplesWatch(FileSystemEventHandler):
         self._on_gone = on_gone
         self._on_folder = on_folder
         self._observer: BaseObserver | None = None
+        self._stopped = False
+        self._lock = Lock()
 
     def start(self) -> bool:
-        """Begin; False if the system tells nothing of this folder, or nothing more."""
+        """Begin; False if the system tells nothing of this folder, or nothing more.
+
+        Walks through all folders, which may take seconds.
+        """
+        with self._lock:
+            return not self._stopped and self._start()
+
+    def stop(self) -> None:
+        """End, for good; nothing is told any more. Waits for the thread, up to seconds."""
+        self._stopped = True
+        with self._lock:
+            if self._observer is not None:
+                self._observer.stop()
+                with suppress(RuntimeError):
+                    self._observer.join(timeout=JOIN_SECONDS)
+                self._observer = None
+
+    def _start(self) -> bool:
         if tells_nothing(self._samples):
             return False
         observer = Observer()
@@ -65,14 +85,6 @@ class SamplesWatch(FileSystemEventHandler):
             return False
         self._observer = observer
         return True
-
-    def stop(self) -> None:
-        """End; nothing is told any more."""
-        if self._observer is not None:
-            self._observer.stop()
-            with suppress(RuntimeError):
-                self._observer.join(timeout=JOIN_SECONDS)
-            self._observer = None
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Watchdog's: something happened."""

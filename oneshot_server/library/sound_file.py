@@ -1,6 +1,5 @@
 """A file of the samples folder to all that the index keeps of it. Reads whatever lies there."""
 
-import hashlib
 import os
 import stat
 from io import BytesIO
@@ -16,6 +15,7 @@ from oneshot_server.domain.library import Mark
 from oneshot_server.domain.recipe import Recipe
 from oneshot_server.dsp.descriptors import LONGEST_SECONDS, describe
 from oneshot_server.errors import MetadataError
+from oneshot_server.library.audio_hash import hash_audio
 from oneshot_server.library.marks import foreign_mark
 from oneshot_server.library.projection import features_to_embedding
 from oneshot_server.library.riff import walk
@@ -24,8 +24,6 @@ from oneshot_server.library.wav_metadata import RECIPE_CHUNK, read_mark, recipe_
 
 LARGEST_BYTES: Final = 1024**3
 HELD_BYTES: Final = 16 * 1024**2  # a larger file is read piece by piece
-BLOCK_BYTES: Final = 1024**2
-AUDIO_CHUNKS: Final = (b"fmt ", b"data")
 MOST_CHANNELS: Final = 64
 
 
@@ -66,11 +64,11 @@ def _read(file: BinaryIO, stamp: Stamp, samples: Path) -> Contents:
     stream: BinaryIO = BytesIO(file.read()) if stamp.size <= HELD_BYTES else file
     waveform, sample_rate, seconds = _decode(stream)
     heard = describe(waveform, sample_rate)
+    content = hash_audio(stream)
     try:
-        content = _hash_audio(stream)
         recipe, mark = _recipe(stream), read_mark(stream)
     except MetadataError:  # no WAV, or one whose chunks are odd: it was decoded all the same
-        content, recipe, mark = _hash(stream, 0, stamp.size), None, Mark()
+        recipe, mark = None, Mark()
     if recipe is None:
         mark = foreign_mark(samples, content) or mark
     return Contents(
@@ -99,28 +97,6 @@ def _decode(stream: BinaryIO) -> tuple[npt.NDArray[np.float32], int, float]:
         samples: npt.NDArray[Any] = sound.read(frames, dtype="float32", always_2d=True)
         waveform = np.nan_to_num(samples.mean(axis=1), nan=0.0, posinf=0.0, neginf=0.0)
         return waveform, sound.samplerate, sound.frames / sound.samplerate
-
-
-def _hash_audio(stream: BinaryIO) -> str:
-    """SHA-256 of format and samples alone, so that it stays when metadata change."""
-    digest = hashlib.sha256()
-    for chunk in walk(stream):
-        if chunk.id in AUDIO_CHUNKS:
-            _feed(digest, stream, chunk.start, chunk.size)
-    return digest.hexdigest()
-
-
-def _hash(stream: BinaryIO, start: int, size: int) -> str:
-    digest = hashlib.sha256()
-    _feed(digest, stream, start, size)
-    return digest.hexdigest()
-
-
-def _feed(digest: Any, stream: BinaryIO, start: int, size: int) -> None:  # noqa: ANN401 - hashlib's
-    stream.seek(start)
-    while size > 0 and (block := stream.read(min(size, BLOCK_BYTES))):
-        digest.update(block)
-        size -= len(block)
 
 
 def _recipe(stream: BinaryIO) -> Recipe | None:

@@ -6,7 +6,8 @@ from typing import Final, get_args
 
 from oneshot_server.domain.library import Found, Query, Sort
 from oneshot_server.errors import BadArgumentsError
-from oneshot_server.library.sound_index import SELECT, TAG_END, SoundIndex, rows_to_sounds
+from oneshot_server.library.index_rows import SELECT, TAG_END, rows_to_sounds
+from oneshot_server.library.sound_index import SoundIndex
 
 MOST_SOUNDS: Final = 1000
 MANY: Final = 2000

@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 from oneshot_server.domain.reshape import Parent, Vary
-from oneshot_server.library.parent_files import hash_audio
+from oneshot_server.library.audio_hash import hash_audio
 from oneshot_server.library.wav_encoding import encode_wav
 from oneshot_server.library.wav_metadata import embed, extract
 from tests.integration.chromium import PATIENCE_SECONDS, chromium, needs_chromium, resize
@@ -146,7 +147,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
         (samples / name).write_bytes(tone(hertz))
         os.utime(samples / name, (number + 1e9, number + 1e9))
     parent = tone(110)
-    known = (Parent(name="kick_parent.wav", sha256=hash_audio(parent)),)
+    known = (Parent(name="kick_parent.wav", sha256=hash_audio(BytesIO(parent))),)
     child = render(7, "dark kick")
     recipe = replace(extract(child), reshape=Vary(strength=0.5, parents=known))
     (samples / "kick_parent.wav").write_bytes(parent)

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
 
@@ -32,8 +33,8 @@ from oneshot_server.domain.recipe import Recipe
 from oneshot_server.domain.requests import Batch, GenerateRequest, LoraWeight
 from oneshot_server.domain.reshape import Inpaint, Morph, Parent, Reshape, Vary
 from oneshot_server.errors import ErrorCode, NotFoundError
+from oneshot_server.library.audio_hash import hash_audio
 from oneshot_server.library.home import Home
-from oneshot_server.library.parent_files import hash_audio
 from oneshot_server.library.samples_folder import SamplesFolder
 from oneshot_server.library.wav_encoding import encode_wav
 from oneshot_server.library.wav_metadata import embed
@@ -526,7 +527,7 @@ def test_like_finds_the_parent_by_its_audio_whatever_it_is_called_now(
     engine: Engine, original: Path, home: Home
 ) -> None:
     sound = encode_wav(np.linspace(0, 0.5, 50), 44100, "PCM_16")
-    parent = Parent(name="was.wav", sha256=hash_audio(sound), told="kick")
+    parent = Parent(name="was.wav", sha256=hash_audio(BytesIO(sound)), told="kick")
     recipe = replace(RECIPE, prompt="", reshape=Vary(strength=0.5, parents=(parent,)))
     engine.wav = embed(encode_wav(np.zeros(9), 44100, "PCM_16"), recipe)
     original.write_bytes(engine.wav)

@@ -1,3 +1,5 @@
+from io import BytesIO
+
 import numpy as np
 import pytest
 import soundfile
@@ -8,7 +10,7 @@ from oneshot_server.domain.reshape import Morph, Parent, Vary
 from oneshot_server.engine import parents as module
 from oneshot_server.engine.parents import ParentReader
 from oneshot_server.errors import BadArgumentsError, NotFoundError, RenderCancelledError
-from oneshot_server.library.parent_files import hash_audio
+from oneshot_server.library.audio_hash import hash_audio
 from oneshot_server.pipeline.model import load_model
 from tests.unit.pipeline.tiny_model import PROFILE, write_tiny_model
 from tests.unit.training.making import RATE, hit, write_hit
@@ -40,7 +42,7 @@ def test_a_request_without_sounds_begins_from_noise(reader):
 def test_what_was_read_is_said_for_the_recipe_and_no_path_is_in_it(reader, tmp_path):
     path = write_hit(tmp_path / "a.wav", 100.0)
     found = read(reader, vary(path))
-    sha256 = hash_audio(path.read_bytes())
+    sha256 = hash_audio(BytesIO(path.read_bytes()))
     assert found.reshape.parents == (Parent(name="a.wav", told="kick", sha256=sha256),)
     assert found.remarks == ()
     assert found.start.latents.shape == (1, 4, 8, 8)
@@ -49,7 +51,7 @@ def test_what_was_read_is_said_for_the_recipe_and_no_path_is_in_it(reader, tmp_p
 
 def test_a_replay_takes_the_audio_that_its_recipe_names_and_no_other(reader, tmp_path):
     path = write_hit(tmp_path / "a.wav", 100.0)
-    sha256 = hash_audio(path.read_bytes())
+    sha256 = hash_audio(BytesIO(path.read_bytes()))
     assert read(reader, vary(path, sha256=sha256)).reshape.parents[0].sha256 == sha256
     write_hit(path, 200.0)
     with pytest.raises(NotFoundError, match=f"a.wav has audio of SHA-256 .*, expected {sha256}"):

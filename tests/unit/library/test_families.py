@@ -1,20 +1,23 @@
 """Families: told by recipes, whatever the files are called now."""
 
 from dataclasses import replace
+from io import BytesIO
 
 import pytest
 
 from oneshot_server.domain.reshape import Morph, Parent, Vary
 from oneshot_server.errors import NotFoundError
+from oneshot_server.library.audio_hash import hash_audio
 from oneshot_server.library.families import MOST
-from oneshot_server.library.parent_files import hash_audio
 from oneshot_server.library.wav_metadata import embed, extract
 from tests.unit.library.sounds import follow, foreign, library, render
 
 
 def made_from(seed: int, *parents: bytes) -> bytes:
     """A render whose recipe names its parents."""
-    known = tuple(Parent(name="as it was called.wav", sha256=hash_audio(wav)) for wav in parents)
+    known = tuple(
+        Parent(name="as it was called.wav", sha256=hash_audio(BytesIO(wav))) for wav in parents
+    )
     made = Vary(strength=0.5, parents=known) if len(known) == 1 else Morph(t=0.5, parents=known)
     wav = render(seed)
     return embed(wav, replace(extract(wav), reshape=made))

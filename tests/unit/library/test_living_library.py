@@ -9,6 +9,7 @@ import pytest
 
 from oneshot_server.domain.library import Query
 from oneshot_server.library import living_library
+from oneshot_server.library.library_statistics import statistics
 from oneshot_server.library.living_library import LivingLibrary
 from oneshot_server.library.sound_index import IndexLostError
 from tests.unit.library.sounds import foreign, library, render
@@ -197,7 +198,7 @@ def test_processes_read_a_folder_and_a_file_that_kills_its_reader_costs_itself_a
     async def body(opened):
         await opened.until(lambda: len(opened.paths()) == 20)
         await opened.until(lambda: opened.sounds.counts().unusable == 1)
-        assert "ends the process" in opened.sounds.statistics()["troubles"][0][1]
+        assert "ends the process" in statistics(opened.sounds)["troubles"][0][1]
         shutil.copy(samples / "1.wav", samples / "copy.wav")
         await opened.until(lambda: "copy.wav" in opened.paths())
 
