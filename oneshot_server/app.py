@@ -264,8 +264,8 @@ async def running_daemon(
                 trainings.dataset_settled,
                 polling=settings.training.polling,
             )
-            watch.start()
-            stack.callback(watch.stop)
+            await watch.start()
+            stack.push_async_callback(watch.stop)
         web = await start_web(core, midi, settings, home, loras, samples)
         if not isinstance(web, str):
             until_told.push_async_callback(web.stop)

@@ -7,40 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, cast
 
-import psutil
 import structlog
-from watchdog.events import (
-    DirCreatedEvent,
-    DirDeletedEvent,
-    DirMovedEvent,
-    FileClosedEvent,
-    FileCreatedEvent,
-    FileDeletedEvent,
-    FileModifiedEvent,
-    FileMovedEvent,
-    FileSystemEvent,
-    FileSystemEventHandler,
-)
-from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
-from watchdog.observers.polling import PollingObserver
+from watchdog.events import FileSystemEvent, FileSystemEventHandler
 
 from oneshot_server.library.dataset_folder import dataset_names
+from oneshot_server.library.folder_observer import FolderObserver, tells_nothing
 
 log = structlog.get_logger(__name__)
 
-# Reading a file tells events too: they are no changes.
-CHANGES: Final = [
-    *(DirCreatedEvent, DirDeletedEvent, DirMovedEvent),
-    *(FileClosedEvent, FileCreatedEvent, FileDeletedEvent, FileModifiedEvent, FileMovedEvent),
-]
-POLL_SECONDS: Final = 2.0
 ROOT_SECONDS: Final = 2.0  # between two looks whether the folder itself was replaced
-SILENT_FILE_SYSTEMS: Final = (
-    *("nfs", "cifs", "smb", "afp", "9p", "drvfs", "vboxsf", "vmhgfs"),
-    *("fuse.sshfs", "fuse.rclone", "fuse.vmhgfs", "davfs", "prl_fs", "virtiofs"),
-)
-"""Beginnings of the names of file systems that tell nothing of what other machines do."""
 
 Snapshot = tuple[tuple[str, int, int], ...]
 
@@ -70,68 +45,66 @@ class DatasetWatch:
         self._settle_seconds = settle_seconds
         self._on_settled = on_settled
         self._polling = polling
-        self._observer: BaseObserver | None = None
+        self._observer: FolderObserver | None = None
         self._identity: tuple[int, int] | None = None
         self._moved: dict[str, asyncio.Event] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._guard: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Begin; what is there already is told as soon as it has settled."""
         self._loop = asyncio.get_running_loop()
-        self._watch()
+        await asyncio.to_thread(self._watch)
         self._guard = asyncio.create_task(self._guard_root(), name="datasets folder")
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """End; nothing is told any more."""
-        for task in filter(None, [self._guard, *self._tasks.values()]):
+        self._stopping.set()
+        if self._guard is not None:  # a watch that it begins must not outlive this
+            await self._guard
+        for task in self._tasks.values():
             task.cancel()
         self._tasks.clear()
-        self._unwatch()
+        if self._observer is not None:
+            await asyncio.to_thread(self._observer.stop)
 
     @property
     def polls(self) -> bool:
         """Whether it looks again and again, instead of being told."""
-        return isinstance(self._observer, PollingObserver)
+        return self._observer is not None and self._observer.polls
 
     def _watch(self) -> None:
+        """In a thread: all folders are walked through.
+
+        Raises:
+            OSError: the folder cannot be made or looked at.
+        """
         self._root.mkdir(parents=True, exist_ok=True)
         self._identity = _identity(self._root)
+        handler = _Handler(self._root.resolve(), self._touch_from_thread)
+        self._observer = FolderObserver(self._root, handler)
         polling = self._polling or tells_nothing(self._root)
         try:
-            self._observer = self._observe(polling=polling)
+            self._observer.start(polling=polling)
         except OSError as error:  # the system's number of watches is spent
             if polling:
                 raise
             log.warning("datasets are looked at again and again", why=str(error))
-            self._observer = self._observe(polling=True)
+            self._observer.start(polling=True)
         for name in dataset_names(self._root):
-            self._touch(name)
-
-    def _observe(self, *, polling: bool) -> BaseObserver:
-        observer: BaseObserver = PollingObserver(timeout=POLL_SECONDS) if polling else Observer()
-        handler = _Handler(self._root.resolve(), self._touch_from_thread)
-        observer.schedule(handler, str(self._root.resolve()), recursive=True, event_filter=CHANGES)
-        observer.start()
-        return observer
-
-    def _unwatch(self) -> None:
-        if self._observer is not None:
-            self._observer.stop()
-            with suppress(RuntimeError):
-                self._observer.join(timeout=POLL_SECONDS)
-            self._observer = None
+            self._touch_from_thread(name)
 
     async def _guard_root(self) -> None:
         """Watch a folder that was put in the place of the one watched."""
-        while True:
-            await asyncio.sleep(ROOT_SECONDS)
-            if _identity(self._root) != self._identity:
+        while not await _comes_within(self._stopping, ROOT_SECONDS):
+            if await asyncio.to_thread(_identity, self._root) != self._identity:
                 log.warning("the datasets folder was replaced", folder=str(self._root))
-                self._unwatch()
+                if self._observer is not None:
+                    await asyncio.to_thread(self._observer.stop)
                 try:
-                    self._watch()
+                    await asyncio.to_thread(self._watch)
                 except OSError as error:
                     self._identity = None
                     log.warning("datasets cannot be watched", why=str(error))
@@ -142,6 +115,8 @@ class DatasetWatch:
             self._loop.call_soon_threadsafe(self._touch, name)
 
     def _touch(self, name: str) -> None:
+        if self._stopping.is_set():
+            return
         self._moved.setdefault(name, asyncio.Event()).set()
         if name not in self._tasks:
             self._tasks[name] = asyncio.create_task(self._settle(name), name=f"settle {name}")
@@ -176,17 +151,6 @@ class _Handler(FileSystemEventHandler):
                 inside = len(parts) > 1 or event.is_directory
                 if parts and inside and not parts[0].startswith("."):
                     self._tell(parts[0])
-
-
-def tells_nothing(folder: Path) -> bool:
-    """Whether the folder is on a file system that tells no events of what others write."""
-    resolved = folder.resolve()
-    mounts = [
-        (len(mount.parts), partition.fstype.lower())
-        for partition in psutil.disk_partitions(all=True)
-        if resolved.is_relative_to(mount := Path(partition.mountpoint))
-    ]
-    return bool(mounts) and max(mounts)[1].startswith(SILENT_FILE_SYSTEMS)
 
 
 async def _comes_within(event: asyncio.Event, seconds: float) -> bool:

@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from threading import Lock
 from typing import Final
 
 import structlog
@@ -17,20 +16,17 @@ from watchdog.events import (
     FileSystemEvent,
     FileSystemEventHandler,
 )
-from watchdog.observers import Observer
-from watchdog.observers.api import BaseObserver
 
-from oneshot_server.library.dataset_watch import CHANGES, tells_nothing
+from oneshot_server.library.folder_observer import FolderObserver, tells_nothing
 from oneshot_server.library.sound_paths import is_sound_path
 
 log = structlog.get_logger(__name__)
 
-JOIN_SECONDS: Final = 2.0
 WRITTEN: Final = (FileCreatedEvent, FileModifiedEvent, FileClosedEvent)
 
 
 class SamplesWatch(FileSystemEventHandler):
-    """Calls back in a thread of its own; ``start`` and ``stop`` are for a thread, too.
+    """Calls back in a thread of its own; to start and to stop may take seconds.
 
     Args:
         samples: the folder.
@@ -51,40 +47,22 @@ class SamplesWatch(FileSystemEventHandler):
         self._on_file = on_file
         self._on_gone = on_gone
         self._on_folder = on_folder
-        self._observer: BaseObserver | None = None
-        self._stopped = False
-        self._lock = Lock()
+        self._observer = FolderObserver(samples, self)
 
     def start(self) -> bool:
-        """Begin; False if the system tells nothing of this folder, or nothing more.
-
-        Walks through all folders, which may take seconds.
-        """
-        with self._lock:
-            return not self._stopped and self._start()
-
-    def stop(self) -> None:
-        """End, for good; nothing is told any more. Waits for the thread, up to seconds."""
-        self._stopped = True
-        with self._lock:
-            if self._observer is not None:
-                self._observer.stop()
-                with suppress(RuntimeError):
-                    self._observer.join(timeout=JOIN_SECONDS)
-                self._observer = None
-
-    def _start(self) -> bool:
+        """Begin; False if the system tells nothing of this folder, or nothing more."""
         if tells_nothing(self._samples):
             return False
-        observer = Observer()
         try:
-            observer.schedule(self, str(self._samples), recursive=True, event_filter=CHANGES)
-            observer.start()
+            self._observer.start()
         except OSError as error:  # the system's number of watches is spent
             log.warning("the samples folder is looked at again and again", why=str(error))
             return False
-        self._observer = observer
         return True
+
+    def stop(self) -> None:
+        """End, for good; nothing is told any more."""
+        self._observer.stop()
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Watchdog's: something happened."""

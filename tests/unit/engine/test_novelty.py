@@ -62,6 +62,19 @@ def test_the_candidate_least_like_the_library_is_sent(tmp_path):
         assert run(render, job(seed=30, novelty=0.3), novelty=novelty)[0].seed == 31
 
 
+def test_a_file_that_became_another_sound_is_known_as_that(tmp_path):
+    (tmp_path / "samples").mkdir()
+    for name, hertz in (("a", 50), ("b", 55)):
+        (tmp_path / "samples" / f"{name}.wav").write_bytes(foreign(hertz))
+    with library(tmp_path) as opened:
+        follow(opened)
+        novelty = Novelty(tmp_path / "sounds.db")
+        assert novelty.furthest([embedding(52), embedding(400)]) == 1
+        (tmp_path / "samples" / "a.wav").write_bytes(foreign(3000))
+        follow(opened)
+        assert novelty.furthest([embedding(3010), embedding(150)]) == 1
+
+
 def test_the_recipe_is_that_of_the_chosen_seed_in_its_batch():
     render = FakeRender({11: pitched(3000)})
     novelty = Novelty()

@@ -1,11 +1,13 @@
 import asyncio
 import shutil
+import threading
 from types import SimpleNamespace
 
 import pytest
 
-from oneshot_server.library import dataset_watch
-from oneshot_server.library.dataset_watch import DatasetWatch, tells_nothing
+from oneshot_server.library import dataset_watch, folder_observer
+from oneshot_server.library.dataset_watch import DatasetWatch
+from oneshot_server.library.folder_observer import FolderObserver, tells_nothing
 
 SETTLE_SECONDS = 0.4
 
@@ -16,12 +18,12 @@ def watching(root, body, **options):
     async def main():
         settled = []
         watch = DatasetWatch(root, SETTLE_SECONDS, settled.append, **options)
-        watch.start()
+        await watch.start()
         try:
             async with asyncio.timeout(60):
                 await body(settled, watch)
         finally:
-            watch.stop()
+            await watch.stop()
 
     asyncio.run(main())
 
@@ -42,7 +44,7 @@ def put(folder, name, content=b"sound"):
 
 @pytest.fixture(params=[False, True], ids=["told", "polling"])
 def polling(request, monkeypatch):
-    monkeypatch.setattr(dataset_watch, "POLL_SECONDS", 0.1)
+    monkeypatch.setattr(folder_observer, "POLL_SECONDS", 0.1)
     return request.param
 
 
@@ -134,12 +136,42 @@ def test_it_polls_when_no_watch_is_left(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "inotify watch limit reached")
 
-    monkeypatch.setattr(dataset_watch, "Observer", full)
+    monkeypatch.setattr(folder_observer, "Observer", full)
 
     async def body(settled, watch):
         assert watch.polls
 
     watching(tmp_path, body)
+
+
+def test_a_watch_that_takes_long_to_begin_and_to_end_holds_nobody_up(tmp_path, monkeypatch):
+    answers = []
+
+    def slow(action):
+        def act(*arguments, **options):
+            answered = threading.Event()
+            loop.call_soon_threadsafe(answered.set)
+            answers.append(answered.wait(10))
+            return action(*arguments, **options)
+
+        return act
+
+    monkeypatch.setattr(FolderObserver, "start", slow(FolderObserver.start))
+    monkeypatch.setattr(FolderObserver, "stop", slow(FolderObserver.stop))
+    monkeypatch.setattr(dataset_watch, "ROOT_SECONDS", 0.05)
+    loop = None
+
+    async def main():
+        nonlocal loop
+        loop = asyncio.get_running_loop()
+        watch = DatasetWatch(tmp_path / "datasets", SETTLE_SECONDS, print)
+        await watch.start()
+        (tmp_path / "datasets").rename(tmp_path / "old")
+        await until(lambda: len(answers) == 3)
+        await watch.stop()
+
+    asyncio.run(main())
+    assert answers == [True] * 4  # a start, a stop and a start of the folder's successor, a stop
 
 
 def test_network_drives_tell_nothing(tmp_path, monkeypatch):
@@ -150,7 +182,7 @@ def test_network_drives_tell_nothing(tmp_path, monkeypatch):
             for place, kind in zip(places, kinds, strict=True)
         ]
 
-    monkeypatch.setattr(dataset_watch.psutil, "disk_partitions", mounted("ext4", "ext4", "nfs4"))
+    monkeypatch.setattr(folder_observer.psutil, "disk_partitions", mounted("ext4", "ext4", "nfs4"))
     assert tells_nothing(tmp_path / "datasets")
-    monkeypatch.setattr(dataset_watch.psutil, "disk_partitions", mounted("9p", "CIFS", "ext4"))
+    monkeypatch.setattr(folder_observer.psutil, "disk_partitions", mounted("9p", "CIFS", "ext4"))
     assert not tells_nothing(tmp_path / "datasets")

@@ -3,16 +3,19 @@
 import asyncio
 import os
 import shutil
+import threading
 from contextlib import suppress
 
 import pytest
 
 from oneshot_server.domain.library import Query
+from oneshot_server.errors import DiskFullError, NotFoundError
 from oneshot_server.library import living_library
 from oneshot_server.library.library_statistics import statistics
 from oneshot_server.library.living_library import LivingLibrary
 from oneshot_server.library.sound_index import IndexLostError
-from tests.unit.library.sounds import foreign, library, render
+from oneshot_server.library.trash import tidy
+from tests.unit.library.sounds import follow, foreign, library, render
 
 
 class Living(LivingLibrary):
@@ -203,3 +206,154 @@ def test_processes_read_a_folder_and_a_file_that_kills_its_reader_costs_itself_a
         await opened.until(lambda: "copy.wav" in opened.paths())
 
     living(tmp_path, body, processes=True)
+
+
+@pytest.fixture
+def silent(monkeypatch):
+    """No watch: all that is heard of the folder is what the index says."""
+    monkeypatch.setattr(living_library.SamplesWatch, "start", lambda _self: False)
+    monkeypatch.setattr(living_library, "GUARD_SECONDS", 0.05)
+
+
+async def told(opened, condition):
+    """The change that meets a condition."""
+    while not condition(change := await opened.changes.get()):
+        pass
+    return change
+
+
+def test_a_file_found_to_be_gone_when_it_is_marked_is_told_to_be(tmp_path, samples, silent):
+    (samples / "a.wav").write_bytes(render(1))
+
+    async def body(opened):
+        await opened.until(lambda: opened.paths() == ["a.wav"])
+        number = opened.sounds.sound_at("a.wav").number
+        (samples / "a.wav").unlink()
+        with pytest.raises(NotFoundError):
+            await opened.mark("a.wav", stars=4)
+        await told(opened, lambda change: change.gone == (number,))
+
+    living(tmp_path, body)
+
+
+def test_a_file_that_can_no_longer_be_used_is_gone(tmp_path, samples, silent):
+    (samples / "a.wav").write_bytes(render(1))
+
+    async def body(opened):
+        await opened.until(lambda: opened.paths() == ["a.wav"])
+        number = opened.sounds.sound_at("a.wav").number
+        (samples / "a.wav").write_bytes(b"RIFF")
+        with pytest.raises(NotFoundError):
+            await opened.played("a.wav")
+        await told(opened, lambda change: change.gone == (number,))
+
+    living(tmp_path, body)
+
+
+def test_what_is_tidied_away_is_told_to_be_gone(tmp_path, samples, silent):
+    (samples / "a.wav").write_bytes(render(1))
+    os.utime(samples / "a.wav", (1000, 1000))
+
+    async def body(opened):
+        await opened.until(lambda: opened.paths() == ["a.wav"])
+        number = opened.sounds.sound_at("a.wav").number
+        await asyncio.to_thread(tidy, opened.sounds, tmp_path / "trash", days=1)
+        await told(opened, lambda change: change.gone == (number,))
+
+    living(tmp_path, body)
+
+
+def test_a_mark_is_told_though_who_asked_for_it_has_left(tmp_path, samples, silent):
+    (samples / "a.wav").write_bytes(render(1))
+
+    async def body(opened):
+        await opened.until(lambda: opened.paths() == ["a.wav"])
+        mark, begun = opened.sounds.mark, threading.Event()
+
+        def marked(*arguments, **options):
+            begun.set()
+            return mark(*arguments, **options)
+
+        opened.sounds.mark = marked
+        asked = asyncio.create_task(opened.mark("a.wav", stars=4))
+        await asyncio.to_thread(begun.wait)
+        asked.cancel()
+        await told(opened, lambda change: [sound.stars for sound in change.now] == [4])
+
+    living(tmp_path, body)
+
+
+def test_what_was_read_before_a_fault_is_told(tmp_path, samples, silent):
+    for number in range(3):
+        (samples / f"{number}.wav").write_bytes(render(number))
+
+    async def body(opened):
+        await opened.until(lambda: len(opened.paths()) == 3)
+        read = opened.sounds._reader.read
+
+        def read_one(paths):
+            yield from read(paths[:1])
+            raise DiskFullError("no space left")
+
+        opened.sounds._indexer._read = read_one
+        for number in range(2):
+            (samples / f"new {number}.wav").write_bytes(foreign(100 + number))
+        opened._look_at_all()
+        await told(opened, lambda change: [s.path[:3] for s in change.now] == ["new"])
+
+    living(tmp_path, body)
+
+
+def test_what_another_process_writes_is_told_and_known(tmp_path, samples, silent):
+    (samples / "a.wav").write_bytes(foreign(60))
+
+    async def body(opened):
+        await opened.until(lambda: opened.paths() == ["a.wav"])
+        number = opened.sounds.sound_at("a.wav").number
+        assert opened.sounds.similar(number, 3) == []
+        with library(tmp_path) as other:
+            other.mark("a.wav", stars=3, tags=["theirs"])
+            change = await told(opened, lambda change: change.now)
+            assert [(s.path, s.stars, s.tags) for s in change.now] == [("a.wav", 3, ("theirs",))]
+            (samples / "b.wav").write_bytes(foreign(63))
+            follow(other)
+            await told(opened, lambda change: [s.path for s in change.now] == ["b.wav"])
+            assert [near.sound.path for near in opened.sounds.similar(number, 3)] == ["b.wav"]
+            (samples / "b.wav").unlink()
+            follow(other)
+            await told(opened, lambda change: change.gone)
+            assert opened.sounds.similar(number, 3) == []
+
+    living(tmp_path, body)
+
+
+def test_a_watch_that_takes_long_to_begin_and_to_end_holds_nobody_up(
+    tmp_path, samples, monkeypatch
+):
+    begun, go = threading.Event(), threading.Event()
+    ended = []
+
+    def start(_self):
+        begun.set()
+        assert go.wait(30), "the event loop did not go on"
+        return False
+
+    def stop(_self):
+        answered = threading.Event()
+        loop.call_soon_threadsafe(answered.set)
+        ended.append(answered.wait(10))
+
+    monkeypatch.setattr(living_library.SamplesWatch, "start", start)
+    monkeypatch.setattr(living_library.SamplesWatch, "stop", stop)
+
+    async def body(opened):
+        nonlocal loop
+        loop = asyncio.get_running_loop()
+        await asyncio.to_thread(begun.wait)
+        (samples / "a.wav").write_bytes(render(1))
+        go.set()
+        await opened.until(lambda: opened.paths() == ["a.wav"])
+
+    loop = None
+    living(tmp_path, body)
+    assert ended == [True]

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from oneshot_server.domain.library import Mark, Query
+from oneshot_server.domain.library import LibraryChange, Mark, Query
 from oneshot_server.errors import BadArgumentsError, ForbiddenError, NotFoundError
 from oneshot_server.library.database import open_database
+from oneshot_server.library.index_changes import MOST_REVISIONS
 from oneshot_server.library.library_statistics import statistics
 from oneshot_server.library.wav_metadata import extract, mark_wav
 from tests.unit.library.sounds import follow, foreign, library, paths, render
@@ -312,3 +313,100 @@ def test_several_processes_may_begin_an_index_at_once(tmp_path, samples):
 
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(look, range(8))) == [["a.wav"]] * 8
+
+
+def test_a_copied_file_costs_no_look_through_its_folder(tmp_path, samples, monkeypatch):
+    (samples / "a.wav").write_bytes(render(1))
+    with library(tmp_path) as opened:
+        follow(opened)
+        (samples / "copy.wav").write_bytes(render(1))
+        listed = []
+        monkeypatch.setattr(os, "listdir", lambda folder: listed.append(folder) or [])
+        opened.update(["copy.wav"])
+        assert listed == []
+        assert paths(opened) == ["a.wav", "copy.wav"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("Drums/a.wav", "drums/a.wav"), ("a.wav", "A.wav"), ("é.wav", "é.wav")]
+)
+def test_a_new_name_that_is_the_old_one_to_the_file_system_is_a_new_name(
+    tmp_path, samples, monkeypatch, before, after
+):
+    """macOS and Windows find Kick.wav by the name of kick.wav, and macOS however é is stored."""
+    lexists = os.path.lexists
+
+    def lexists_by_any_name(path):
+        return lexists(path) or str(path) == str(samples / before)
+
+    (samples / before).parent.mkdir(exist_ok=True)
+    (samples / before).write_bytes(render(1))
+    with library(tmp_path) as opened:
+        follow(opened)
+        number = opened.sound_at(before).number
+        if (samples / before).parent != samples:
+            (samples / before).parent.rename((samples / after).parent)
+        else:
+            (samples / before).rename(samples / after)
+        monkeypatch.setattr(os.path, "lexists", lexists_by_any_name)
+        follow(opened)
+        assert paths(opened) == [after]
+        assert opened.sound_at(after).number == number
+
+
+def test_a_file_that_cannot_be_used_is_found_by_no_word_wherever_it_goes(tmp_path, samples):
+    (samples / "kick.wav").write_bytes(b"RIFF")
+    with library(tmp_path) as opened:
+        follow(opened)
+        (samples / "kick.wav").rename(samples / "kick 2.wav")
+        follow(opened)
+        assert opened.search(Query(text="kick")).total == 0
+
+
+@pytest.mark.parametrize("there", ["moved.wav", "elsewhere.wav", None])
+def test_two_processes_that_follow_the_same_move_come_to_the_same(tmp_path, samples, there):
+    """One has looked at the folder, and before it writes the other has written already."""
+    (samples / "a.wav").write_bytes(render(1))
+    with library(tmp_path) as opened, library(tmp_path) as other:
+        follow(opened)
+        (samples / "a.wav").rename(samples / "moved.wav")
+        write = opened._indexer._write
+
+        def write_late(work):
+            opened._indexer._write = write
+            if there != "moved.wav":
+                (samples / "moved.wav").rename(samples / "elsewhere.wav")
+            if there is None:
+                (samples / "elsewhere.wav").unlink()
+            follow(other)
+            return write(work)
+
+        opened._indexer._write = write_late
+        follow(opened)
+        follow(opened)
+        assert paths(opened) == ([there] if there else [])
+        assert opened.compare() == ([], [])
+
+
+def test_changes_are_told_in_steps_from_any_moment(tmp_path, samples):
+    with library(tmp_path) as opened:
+        seen = opened.revision()
+        assert opened.changes_since(seen) == (LibraryChange(), seen)
+        for seed in range(3 * MOST_REVISIONS):
+            (samples / f"{seed}.wav").write_bytes(render(seed))
+            opened.update([f"{seed}.wav"])
+        told, steps = [], 0
+        while True:
+            change, now = opened.changes_since(seen)
+            if now == seen:
+                break
+            told += [sound.path for sound in change.now]
+            seen, steps = now, steps + 1
+        assert told == [f"{seed}.wav" for seed in range(3 * MOST_REVISIONS)]
+        assert steps == 3
+        for file in tmp_path.glob("sounds.db*"):
+            file.unlink()
+        opened.generation()
+        follow(opened)
+        change, _ = opened.changes_since(seen)
+        assert len(change.now) == 3 * MOST_REVISIONS  # of the new index, from its beginning
