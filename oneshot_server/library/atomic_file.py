@@ -2,6 +2,7 @@
 
 import errno
 import os
+import secrets
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,8 @@ def write_atomically(path: Path, content: bytes) -> None:
         DiskFullError: no space left; nothing half-written stays.
         ForbiddenError: the folder cannot be written.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    # Not made from the name, which may be as long as a name can be.
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:

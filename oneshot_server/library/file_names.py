@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Final
 
@@ -11,7 +11,8 @@ from oneshot_server.domain.sound_name import FIELD
 from oneshot_server.errors import ForbiddenError
 
 LONGEST_CHARACTERS: Final = 40
-LONGEST_BYTES: Final = 120  # of UTF-8; a whole name must stay under 255, and under 143 on eCryptfs
+LONGEST_BYTES: Final = 120  # of UTF-8; a whole name must stay under 143 on eCryptfs
+LONGEST_NAME_BYTES: Final = 255  # on every other file system
 NAMELESS: Final = "sound"
 # Separators and what Windows gives a meaning, so that a folder can move between machines.
 FORBIDDEN: Final = frozenset('/\\:*?"<>|')
@@ -32,11 +33,18 @@ def prompt_to_words(prompt: str) -> str:
         elif after_a_letter:
             characters.append("_")
     words = "".join(characters[:LONGEST_CHARACTERS])
-    return words.encode()[:LONGEST_BYTES].decode(errors="ignore").strip("_") or NAMELESS
+    return shortened(words, LONGEST_BYTES).strip("_") or NAMELESS
+
+
+def shortened(text: str, most_bytes: int) -> str:
+    """The beginning of a text, of so many bytes of UTF-8 at the most."""
+    return text.encode()[:most_bytes].decode(errors="ignore")
 
 
 def prompt_to_name(template: str, prompt: str, seed: int) -> str:
-    """The name of a sound, without its suffix.
+    """The name of a sound, without its suffix; at most ``LONGEST_BYTES`` long.
+
+    Of one that were longer the words are cut, so that the seed stays.
 
     Args:
         template: text with ``{class}``, ``{words}``, ``{key}`` and ``{seed}``. What the prompt does
@@ -56,20 +64,35 @@ def prompt_to_name(template: str, prompt: str, seed: int) -> str:
         "key": note[0].capitalize() if note else "",
         "seed": str(seed),
     }
+    name = _fill(template, said)
+    excess = len(name.encode()) - LONGEST_BYTES
+    if excess > 0:
+        times = max(1, template.count("{words}"))
+        left = max(0, len(said["words"].encode()) + -excess // times)
+        said["words"] = shortened(said["words"], left).strip("_")
+        name = shortened(_fill(template, said), LONGEST_BYTES).rstrip(SEPARATORS)
+    return name or f"{NAMELESS}_{seed}"
+
+
+def _fill(template: str, said: Mapping[str, str]) -> str:
     name = ""
     for place, part in enumerate(FIELD.split(template)):  # what stands between, and fields, in turn
         is_field = place % 2
         text = said[part] if is_field else part
         name = name + text if text or not is_field else name.rstrip(SEPARATORS)
-    return _EMPTY.sub("", name).strip(SEPARATORS) or f"{NAMELESS}_{seed}"
+    return _EMPTY.sub("", name).strip(SEPARATORS)
 
 
 def numbered(name: str) -> Iterator[str]:
-    """``kick_7.wav``, ``kick_7-2.wav``, ``kick_7-3.wav`` and so on, for ever."""
+    """``kick_7.wav``, ``kick_7-2.wav``, ``kick_7-3.wav`` and so on, for ever.
+
+    Where a number would make the name longer than a file system takes, it is cut before it.
+    """
     yield name
     stem, dot, suffix = name.rpartition(".")
     for number in count(2):
-        yield f"{stem}-{number}{dot}{suffix}"
+        end = f"-{number}{dot}{suffix}"
+        yield shortened(stem, LONGEST_NAME_BYTES - len(end.encode())) + end
 
 
 def check_file_name(name: str) -> None:
@@ -79,5 +102,10 @@ def check_file_name(name: str) -> None:
         ForbiddenError: a path, a hidden file, or characters that some system cannot store.
     """
     plain = name.isprintable() and not FORBIDDEN.intersection(name)
-    if not plain or not name.strip(". ") or name.startswith(".") or len(name.encode()) > 255:
+    if (
+        not plain
+        or not name.strip(". ")
+        or name.startswith(".")
+        or len(name.encode()) > LONGEST_NAME_BYTES
+    ):
         raise ForbiddenError(f"{name[:60]!r} is no name for a file, expected one like kick_7.wav")

@@ -3,6 +3,7 @@
 import errno
 import os
 import secrets
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
@@ -10,12 +11,13 @@ from typing import Final
 
 from oneshot_server.domain.sound_name import DEFAULT_TEMPLATE
 from oneshot_server.errors import DiskFullError, ForbiddenError, NotFoundError, OneshotError
+from oneshot_server.library.atomic_file import is_disk_full
 from oneshot_server.library.file_names import check_file_name, numbered, prompt_to_name
+from oneshot_server.library.rename_new import rename_new
 
 PART_PREFIX: Final = ".oneshot-"
 PART_SUFFIX: Final = ".part"
 TRIES: Final = 3
-_FULL: Final = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
 
 
 class SamplesFolder:
@@ -35,7 +37,7 @@ class SamplesFolder:
     def name_for(self, prompt: str, seed: int) -> str:
         """A name that no file has and that was not handed out; keep it with ``publish``."""
         with self._lock:
-            name = self._unused(f"{prompt_to_name(self._template, prompt, seed)}.wav")
+            name = next(self._unused(f"{prompt_to_name(self._template, prompt, seed)}.wav"))
             self._reserved.add(name.casefold())
         return name
 
@@ -143,9 +145,12 @@ class SamplesFolder:
     def _rename(self, file: Path, name: str) -> Path:
         with self._lock:
             self._reserved.discard(name.casefold())
-            path = self.folder / self._unused(name)
-            os.replace(file, path)  # noqa: PTH105 - named as the rule that it follows
-        return path
+            for candidate in self._unused(name):
+                path = self.folder / candidate
+                with suppress(FileExistsError):  # another program was a moment earlier
+                    rename_new(file, path)
+                    return path
+        raise AssertionError("there is always one more name")
 
     def _write_part(self, content: bytes, *, synced: bool = True) -> Path:
         self.folder.mkdir(exist_ok=True)
@@ -161,18 +166,17 @@ class SamplesFolder:
             raise
         return part
 
-    def _unused(self, name: str) -> str:
-        return next(
-            candidate
-            for candidate in numbered(name)
-            if candidate.casefold() not in self._reserved
-            and not os.path.lexists(self.folder / candidate)
-        )
+    def _unused(self, name: str) -> Iterator[str]:
+        """Names like this one that nobody has, as far as it shows."""
+        for candidate in numbered(name):
+            reserved = candidate.casefold() in self._reserved
+            if not reserved and not os.path.lexists(self.folder / candidate):
+                yield candidate
 
 
 def explained(error: OSError, folder: Path) -> OneshotError:
     """What went wrong in a folder of sounds, and what to do."""
-    if error.errno in _FULL:
+    if is_disk_full(error):
         return DiskFullError(f"no space left for {folder}: free some and try again")
     advice = {
         errno.EROFS: "it is on a disk that can only be read",

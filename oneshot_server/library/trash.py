@@ -18,6 +18,7 @@ from typing import Final
 from oneshot_server.domain.library import Mark, Query, Sound
 from oneshot_server.errors import MetadataError, NotFoundError
 from oneshot_server.library.file_names import numbered
+from oneshot_server.library.rename_new import rename_new
 from oneshot_server.library.samples_folder import PART_PREFIX, PART_SUFFIX, explained
 from oneshot_server.library.sound_index import IndexLostError
 from oneshot_server.library.sound_library import SoundLibrary
@@ -103,24 +104,29 @@ def move_aside(file: Path, wanted: Path) -> Path:
         OSError: it cannot be moved.
     """
     wanted.parent.mkdir(parents=True, exist_ok=True)
-    target = next(
-        path for path in map(wanted.with_name, numbered(wanted.name)) if not os.path.lexists(path)
-    )
     try:
-        file.rename(target)
+        return _rename_beside(file, wanted)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        # The samples are on another disk: what is there is let go when it is safe here.
-        part = target.with_name(f"{PART_PREFIX}{secrets.token_hex(8)}{PART_SUFFIX}")
-        try:
-            shutil.copy2(file, part)
-            with part.open("rb+") as copied:
-                os.fsync(copied.fileno())
-            part.rename(target)
-        except BaseException:
-            with suppress(OSError):
-                part.unlink(missing_ok=True)
-            raise
-        file.unlink()
+    # The samples are on another disk: what is there is let go when it is safe here.
+    part = wanted.with_name(f"{PART_PREFIX}{secrets.token_hex(8)}{PART_SUFFIX}")
+    try:
+        shutil.copy2(file, part)
+        with part.open("rb+") as copied:
+            os.fsync(copied.fileno())
+        target = _rename_beside(part, wanted)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
+    file.unlink()
     return target
+
+
+def _rename_beside(file: Path, wanted: Path) -> Path:
+    for target in map(wanted.with_name, numbered(wanted.name)):
+        with suppress(FileExistsError):
+            rename_new(file, target)
+            return target
+    raise AssertionError("there is always one more name")

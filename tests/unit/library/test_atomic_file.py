@@ -15,6 +15,12 @@ def test_a_file_and_its_folder_are_made_and_replaced(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["b.bin"]
 
 
+def test_a_name_may_be_as_long_as_a_name_can_be(tmp_path):
+    path = tmp_path / ("é" * 127)
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+
+
 def test_a_full_disk_names_the_folder_and_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "b.bin"
     write_atomically(path, b"old")

@@ -62,6 +62,9 @@ def test_names_that_windows_reserves_lose_their_meaning(prompt: str) -> None:
 
 def test_taken_names_are_counted_on_from_two() -> None:
     assert list(islice(numbered("kick_7.wav"), 3)) == ["kick_7.wav", "kick_7-2.wav", "kick_7-3.wav"]
+    first, second = islice(numbered("é" * 125 + "x.wav"), 2)
+    assert len(first.encode()) == 255
+    assert second == "é" * 124 + "-2.wav"
 
 
 @pytest.mark.parametrize(
@@ -96,11 +99,33 @@ def test_a_template_names_a_sound_by_what_its_prompt_says(template, prompt, name
     assert prompt_to_name(template, prompt, 7) == name
 
 
+@pytest.mark.parametrize(
+    ("template", "ends"),
+    [
+        ("{words} {words} {words} {words} - {seed}", "字 - 7"),
+        ("音" * 30 + "_{words}_{seed}", "字_7"),
+        ("音" * 38 + "_{words}_{seed}", "音_字_7"),
+        ("音" * 39 + "_{words}_{seed}", "音_7"),
+        ("音" * 100 + "_{words}_{seed}", "音"),
+    ],
+)
+def test_a_name_that_were_too_long_has_fewer_words_and_its_seed(template, ends):
+    name = prompt_to_name(template, "字" * 100, 7)
+    assert len(name.encode()) <= 120
+    assert name.endswith(ends)
+    check_file_name(f"{name}.wav")
+
+
 @given(
     prompt=st.text(max_size=600),
     template=st.sampled_from(
-        ["{words}_{seed}", "{class}_{words}_{key}_{seed}", "{key}", "{class}"]
+        [
+            *("{words}_{seed}", "{class}_{words}_{key}_{seed}", "{key}", "{class}"),
+            *("{words}" * 14, "é" * 80 + "{words}{key}"),
+        ]
     ),
 )
 def test_every_name_by_a_template_is_one(prompt, template):
-    check_file_name(f"{prompt_to_name(template, prompt, 2**31 - 1)}.wav")
+    name = prompt_to_name(template, prompt, 2**31 - 1)
+    assert len(name.encode()) <= 120
+    check_file_name(f"{name}.wav")

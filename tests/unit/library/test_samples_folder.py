@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from oneshot_server.errors import DiskFullError, ForbiddenError
+from oneshot_server.library import samples_folder
 from oneshot_server.library.samples_folder import SamplesFolder
 
 
@@ -59,6 +60,23 @@ def test_a_file_that_appeared_meanwhile_is_not_overwritten(samples: SamplesFolde
     assert (samples.folder / name).read_bytes() == b"the producer's own"
 
 
+def test_a_file_that_appears_at_the_moment_of_the_rename_is_not_overwritten(
+    samples: SamplesFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samples.folder.mkdir()
+    (samples.folder / "kick_7.wav").write_bytes(b"the producer's own")
+    monkeypatch.setattr(os.path, "lexists", lambda _path: False)  # it was not there a moment ago
+    path = samples.publish(b"new", "kick_7.wav")
+    assert path.name == "kick_7-2.wav"
+    assert (samples.folder / "kick_7.wav").read_bytes() == b"the producer's own"
+
+
+def test_a_name_as_long_as_a_name_can_be_has_a_next_one(samples: SamplesFolder) -> None:
+    name = "k" * 251 + ".wav"
+    assert samples.publish(b"1", name).name == name
+    assert samples.publish(b"2", name).name == "k" * 249 + "-2.wav"
+
+
 def test_threads_that_publish_the_same_prompt_lose_nothing(samples: SamplesFolder) -> None:
     def publish(number: int) -> Path:
         return samples.publish(str(number).encode(), samples.name_for("kick", 7))
@@ -92,7 +110,7 @@ def test_a_name_with_a_separator_is_forbidden(name: str, samples: SamplesFolder)
     assert not samples.folder.exists()
 
 
-@pytest.mark.parametrize("call", ["fsync", "replace"])
+@pytest.mark.parametrize("call", [(os, "fsync"), (samples_folder, "rename_new")])
 @pytest.mark.parametrize(
     ("number", "expected", "says"),
     [
@@ -104,7 +122,7 @@ def test_a_name_with_a_separator_is_forbidden(name: str, samples: SamplesFolder)
     ],
 )
 def test_trouble_with_the_disk_is_told_and_leaves_nothing(
-    call: str,
+    call: tuple[object, str],
     number: int,
     expected: type[Exception],
     says: str,
@@ -115,7 +133,7 @@ def test_trouble_with_the_disk_is_told_and_leaves_nothing(
         raise OSError(number, os.strerror(number))
 
     name = samples.name_for("kick", 7)
-    monkeypatch.setattr(os, call, fail)
+    monkeypatch.setattr(*call, fail)
     with pytest.raises(expected, match=f"{samples.folder}.*{says}"):
         samples.publish(b"1", name)
     assert list(samples.folder.iterdir()) == []
@@ -153,15 +171,15 @@ def test_a_sweep_of_a_folder_that_is_not_there_is_nothing(samples: SamplesFolder
 def test_a_sweep_by_another_daemon_costs_no_sound(
     samples: SamplesFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    replace, swept = os.replace, []
+    rename_new, swept = samples_folder.rename_new, []
 
     def sweep_once(source: Path, target: Path) -> None:
         if not swept:
             swept.append(source)
             SamplesFolder(samples.folder).sweep()
-        replace(source, target)
+        rename_new(source, target)
 
-    monkeypatch.setattr(os, "replace", sweep_once)
+    monkeypatch.setattr(samples_folder, "rename_new", sweep_once)
     assert samples.publish(b"1", "a.wav").read_bytes() == b"1"
     assert swept
     assert not parts(samples)

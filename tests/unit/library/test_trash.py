@@ -86,14 +86,14 @@ def test_nothing_in_the_trash_is_overwritten(tmp_path, samples):
 
 def test_a_trash_on_another_disk_has_the_file_before_it_is_let_go(tmp_path, samples, monkeypatch):
     put(samples / "a.wav", render(1))
-    rename = Path.rename
+    rename_new = module.rename_new
 
-    def across(self, target):
-        if self.parent == samples:
+    def across(source, target):
+        if source.parent == samples:
             raise OSError(errno.EXDEV, "another disk")
-        return rename(self, target)
+        rename_new(source, target)
 
-    monkeypatch.setattr(module.Path, "rename", across)
+    monkeypatch.setattr(module, "rename_new", across)
     with library(tmp_path) as opened:
         follow(opened)
         (moved,) = collect(opened, tmp_path / "trash")
