@@ -19,7 +19,7 @@ from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.reshape import Inpaint, Morph, Parent, Reshape, Vary
 from oneshot_server.dsp.finish import finish
 from oneshot_server.dsp.inversion import mel_to_detail, mel_to_waveform
-from oneshot_server.dsp.mel import waveform_to_mel
+from oneshot_server.dsp.mel import waveform_to_magnitudes, waveform_to_mel
 from oneshot_server.dsp.prepare import prepare
 from oneshot_server.pipeline.decoding import latents_to_mels
 from oneshot_server.pipeline.draw import Draw
@@ -94,7 +94,8 @@ class Bench:
     def detail(self, original: Original, parent: ParentSound) -> torch.Tensor:
         """What the sound has beside its exact latents."""
         mel_db = latents_to_mels(original.latents, self.model)
-        return mel_to_detail(mel_db, parent.waveform, self.profile)
+        magnitudes = waveform_to_magnitudes(parent.waveform, self.profile)
+        return mel_to_detail(mel_db, magnitudes, self.profile)
 
     def children(
         self, reshape: Reshape, parents: Sequence[ParentSound], seeds: Sequence[int] = SEEDS

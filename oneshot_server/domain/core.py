@@ -219,10 +219,18 @@ class Core(Protocol):
         """The things of a kind.
 
         Args:
-            what: ``loras``, ``datasets``, ``models``, ``pads``, ``kits`` or ``recent``.
+            what: ``loras``, ``datasets``, ``models``, ``pads`` or ``kits``.
 
         Raises:
             BadArgumentsError: no such list.
+        """
+        ...
+
+    async def recent(self) -> Sequence[Item]:
+        """The newest sounds, under the names that they have now.
+
+        Raises:
+            ForbiddenError: the library cannot be read.
         """
         ...
 

@@ -10,8 +10,10 @@ from oneshot_server.dsp.mel import (
     analysis_window,
     band_gains,
     filterbank,
+    loudest_band,
     waveform_to_magnitudes,
     waveform_to_spectrum,
+    window_norm,
 )
 from oneshot_server.errors import ProfileMismatchError
 
@@ -86,33 +88,41 @@ def mel_to_waveform(
 
 def level_with_mel(waveform: torch.Tensor, profile: MelProfile) -> torch.Tensor:
     """A waveform as loud as ``mel_to_waveform`` makes it of its own mel; (batch, samples)."""
-    magnitudes = waveform_to_magnitudes(waveform, profile)[:, :, : profile.frames]
-    gains = band_gains(profile)
-    mel = (filterbank(profile) * gains) @ magnitudes**profile.power
-    loudest = profile.full_scale or mel.amax(dim=(1, 2)).clamp_min(TINY)
-    scale = (gains.amin() / loudest) ** (1.0 / profile.power) * (profile.window / 4)
-    if profile.normalized:
-        scale = scale / analysis_window(profile, profile.n_fft).square().sum().sqrt()
-    return waveform * scale.reshape(-1, 1)
+    return waveform * mel_level(waveform_to_magnitudes(waveform, profile), profile)
+
+
+def mel_level(magnitudes: torch.Tensor, profile: MelProfile) -> torch.Tensor:
+    """What ``level_with_mel`` multiplies by, of a transform that is there already.
+
+    Args:
+        magnitudes: (batch, bins, frames), of ``waveform_to_magnitudes``.
+        profile: the mel profile.
+
+    Returns:
+        (batch, 1).
+    """
+    loudest = profile.full_scale or loudest_band(magnitudes, profile).clamp_min(TINY)
+    scale = (band_gains(profile).amin() / loudest) ** (1.0 / profile.power) * (profile.window / 4)
+    return (scale / window_norm(profile) if profile.normalized else scale).reshape(-1, 1)
 
 
 def mel_to_detail(
-    mel_db: torch.Tensor, waveform: torch.Tensor, profile: MelProfile
+    mel_db: torch.Tensor, magnitudes: torch.Tensor, profile: MelProfile
 ) -> torch.Tensor:
     """What a mel has lost of a sound: the sound's magnitudes over those that the mel gives.
 
     Args:
         mel_db: (batch, mels, frames), dB, a blurred one of the sound.
-        waveform: (batch, samples), the sound, at the level of ``level_with_mel``.
+        magnitudes: (batch, bins, frames), of the sound at the level of ``level_with_mel``.
         profile: the mel profile.
 
     Returns:
         (batch, bins, frames), 0.1 to 10, around 1.
     """
     told = _fill_below(mel_to_magnitudes(mel_db, profile) * (profile.window / 4), profile)
-    true = waveform_to_magnitudes(waveform, profile)[:, :, : profile.frames]
+    true = magnitudes[:, :, : profile.frames]
     if profile.normalized:
-        true = true * analysis_window(profile, profile.n_fft).square().sum().sqrt()
+        true = true * window_norm(profile)
     quiet = true.amax(dim=(1, 2), keepdim=True) * QUIET + TINY
     return ((true + quiet) / (told + quiet)).clamp(1.0 / MOST_DETAIL, MOST_DETAIL)
 

@@ -117,9 +117,13 @@ def waveform_to_magnitudes(waveforms: torch.Tensor, profile: MelProfile) -> torc
         (batch, bins, frames); 1 + samples // hop frames where they are centred.
     """
     magnitudes = waveform_to_spectrum(waveforms, profile, profile.n_fft).abs()
-    if profile.normalized:
-        magnitudes = magnitudes / analysis_window(profile, profile.n_fft).square().sum().sqrt()
-    return magnitudes
+    return magnitudes / window_norm(profile) if profile.normalized else magnitudes
+
+
+@lru_cache(maxsize=8)
+def window_norm(profile: MelProfile) -> float:
+    """Root of the window's energy, which ``normalized`` magnitudes are divided by."""
+    return float(analysis_window(profile, profile.n_fft).square().sum().sqrt())
 
 
 def waveform_to_mel(waveforms: torch.Tensor, profile: MelProfile) -> torch.Tensor:
@@ -141,8 +145,17 @@ def waveform_to_mel(waveforms: torch.Tensor, profile: MelProfile) -> torch.Tenso
             f"waveforms of shape {tuple(waveforms.shape)}, "
             f"expected (batch, {profile.samples}) for profile {profile.name}"
         )
-    magnitudes = waveform_to_magnitudes(waveforms, profile)[:, :, : profile.frames]
-    mel = (filterbank(profile) * band_gains(profile)) @ magnitudes**profile.power
+    return magnitudes_to_mel(waveform_to_magnitudes(waveforms, profile), profile)
+
+
+def magnitudes_to_mel(magnitudes: torch.Tensor, profile: MelProfile) -> torch.Tensor:
+    """The mel of ``waveform_to_mel``, of a transform that is there already.
+
+    Args:
+        magnitudes: (batch, bins, frames or more), of ``waveform_to_magnitudes``.
+        profile: the mel profile.
+    """
+    mel = _bands(magnitudes, profile)
     if profile.full_scale:
         relative = (mel / profile.full_scale).clamp_max(1.0)
     else:
@@ -150,3 +163,13 @@ def waveform_to_mel(waveforms: torch.Tensor, profile: MelProfile) -> torch.Tenso
         relative = torch.where(loudest > 1e-8, mel / loudest.clamp_min(1e-8), 0.0)
     floor = 10.0 ** (-profile.range_db * profile.power / 20.0)
     return 20.0 / profile.power * torch.log10(relative.clamp_min(floor))
+
+
+def loudest_band(magnitudes: torch.Tensor, profile: MelProfile) -> torch.Tensor:
+    """What 0 dB stands for in the mel of each sound, before the power; (batch,)."""
+    return _bands(magnitudes, profile).amax(dim=(1, 2))
+
+
+def _bands(magnitudes: torch.Tensor, profile: MelProfile) -> torch.Tensor:
+    bank = filterbank(profile) * band_gains(profile)
+    return bank @ magnitudes[:, :, : profile.frames] ** profile.power

@@ -1,8 +1,9 @@
 """The daemon without its transports: the ``Core`` that they talk to."""
 
+import asyncio
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Protocol
@@ -51,7 +52,7 @@ from oneshot_server.pipeline.model_folder import (
 
 REMEMBERED_JOBS: Final = 256
 RECENT_SOUNDS: Final = 20
-OTHERS_LISTS: Final = ("midi_ports",)  # that transports answer themselves
+OTHERS_LISTS: Final = ("midi_ports", "recent")  # that transports ask for in another way
 LASTING: Final = (Accepted, SamplePublished, LoraReady, Done, Failed, Cancelled)
 
 
@@ -279,7 +280,6 @@ class OneshotCore:
             "loras": self._lora_items,
             "pads": self._pad_items,
             "kits": self._kit_items,
-            "recent": self._recent_items,
         }
         if what in lists:
             return lists[what]()
@@ -308,19 +308,6 @@ class OneshotCore:
             items.append(Item(name=name, detail="; ".join(detail) or "another tool's file"))
         return items
 
-    def _recent_items(self) -> list[Item]:
-        """The newest sounds, under the names that they have now.
-
-        A sound that was published a moment ago is in the journal before the library knows it.
-        """
-        sounds = self.library.sounds
-        recent = dict.fromkeys(sound.path for sound in self._journal.recent(RECENT_SOUNDS))
-        paths = [path for path in recent if _is_unknown(path, sounds)]
-        for sound in sounds.search(Query(limit=RECENT_SOUNDS)).sounds:
-            with suppress(NotFoundError):  # gone since
-                paths.append(str(sounds.file(sound.number)))
-        return [Item(name=Path(path).name, detail=path) for path in paths[:RECENT_SOUNDS]]
-
     def _pad_items(self) -> list[Item]:
         """Number, label and reserve of each pad that is not empty."""
         items = []
@@ -336,6 +323,12 @@ class OneshotCore:
     def _kit_items(self) -> list[Item]:
         names = self._desk.names()
         return [Item(name=name, detail=self._desk.describe(name)) for name in names]
+
+    async def recent(self) -> Sequence[Item]:
+        """The newest sounds; see ``domain.core.Core``."""
+        # A sound that was published a moment ago is in the journal before the library knows it.
+        journalled = dict.fromkeys(sound.path for sound in self._journal.recent(RECENT_SOUNDS))
+        return await asyncio.to_thread(_newest, journalled, self.library.sounds)
 
     def history(self, job: JobId) -> Sequence[JobEvent]:
         """What lasts of a job; see ``domain.core.Core``."""
@@ -380,6 +373,14 @@ def describe_version(card: LoraCard, *, live: bool) -> str:
         f"{figures.held_out:.2f} dB from them (base {figures.held_out_base:.2f}), "
         f"on {card.base_model}"
     )
+
+
+def _newest(journalled: Iterable[str], sounds: Sounds) -> list[Item]:
+    paths = [path for path in journalled if _is_unknown(path, sounds)]
+    for sound in sounds.search(Query(limit=RECENT_SOUNDS)).sounds:
+        with suppress(NotFoundError):  # gone since
+            paths.append(str(sounds.file(sound.number)))
+    return [Item(name=Path(path).name, detail=path) for path in paths[:RECENT_SOUNDS]]
 
 
 def _is_unknown(path: str, sounds: Sounds) -> bool:

@@ -5,7 +5,6 @@ import io
 import re
 import secrets
 import shutil
-from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -15,14 +14,12 @@ from oneshot_server.errors import NotFoundError
 from oneshot_server.library.atomic_file import write_atomically
 from oneshot_server.library.dataset_folder import METADATA_FILE
 from oneshot_server.library.export import describe
-from oneshot_server.library.file_names import LONGEST_BYTES, shortened
-from oneshot_server.library.rename_new import rename_new
 from oneshot_server.library.samples_folder import PART_PREFIX, PART_SUFFIX, explained
 from oneshot_server.library.trash import move_aside
 
 NAME: Final = "taste"
 DIGITS: Final = 12
-_OURS: Final = re.compile(rf".+_([0-9a-f]{{{DIGITS}}})\.[a-z0-9]{{2,4}}", re.ASCII | re.DOTALL)
+_OURS: Final = re.compile(rf".+_[0-9a-f]{{{DIGITS}}}\.[a-z0-9]{{2,4}}", re.ASCII | re.DOTALL)
 
 
 def collect_starred(library: Sounds, folder: Path, trash: Path, *, stars: int) -> int:
@@ -45,48 +42,31 @@ def collect_starred(library: Sounds, folder: Path, trash: Path, *, stars: int) -
         ForbiddenError: the folder cannot be written.
     """
     # One copy of each audio, whatever it is called and however often it is there.
-    wanted = {sound.content[:DIGITS]: sound for sound in library.every(Query(stars=stars))}
+    wanted = {sound.content: sound for sound in library.every(Query(stars=stars))}
     if not wanted:  # or the index is being made anew: the copies stay as they are
         return 0
+    names = {_name(sound): sound for sound in wanted.values()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        names = _names_there(folder, wanted, trash)
-        for digits, sound in wanted.items():
-            name = names.setdefault(digits, _name(sound))
-            if not _copy(sound, name, library, folder):
-                del names[digits]
+        for file in folder.iterdir():
+            if _OURS.fullmatch(file.name) and file.name not in names:
+                move_aside(file, trash / NAME / file.name)
+        there = {
+            name: sound for name, sound in names.items() if _copy(sound, name, library, folder)
+        }
     except OSError as error:
         raise explained(error, folder) from error
     table = io.StringIO(newline="")
     writer = csv.writer(table)
     writer.writerow(("file_name", "text"))
-    writer.writerows(sorted((name, describe(wanted[digits])) for digits, name in names.items()))
+    writer.writerows((name, describe(sound)) for name, sound in sorted(there.items()))
     write_atomically(folder / METADATA_FILE, table.getvalue().encode())
-    return len(names)
-
-
-def _names_there(folder: Path, wanted: Container[str], trash: Path) -> dict[str, str]:
-    """The copies that are there already, by the digits of their audio; others are moved away.
-
-    A copy keeps its name and its bytes when its sound is renamed or gets another star: neither is
-    anything new to train on.
-    """
-    names: dict[str, str] = {}
-    for file in sorted(folder.iterdir()):
-        ours = _OURS.fullmatch(file.name)
-        if ours is None:
-            continue
-        if ours[1] in wanted and ours[1] not in names:
-            names[ours[1]] = file.name
-        else:
-            move_aside(file, trash / NAME / file.name)
-    return names
+    return len(there)
 
 
 def _name(sound: Sound) -> str:
     stem, _, suffix = sound.path.rpartition("/")[2].rpartition(".")
-    end = f"_{sound.content[:DIGITS]}.{suffix.lower()}"
-    return shortened(stem, LONGEST_BYTES) + end
+    return f"{stem}_{sound.content[:DIGITS]}.{suffix.lower()}"
 
 
 def _copy(sound: Sound, name: str, library: Sounds, folder: Path) -> bool:
@@ -97,7 +77,7 @@ def _copy(sound: Sound, name: str, library: Sounds, folder: Path) -> bool:
     try:
         with suppress(NotFoundError, FileNotFoundError):  # gone meanwhile
             shutil.copyfile(library.file(sound.number), part)
-            rename_new(part, target)
+            part.rename(target)
             return True
     finally:
         part.unlink(missing_ok=True)

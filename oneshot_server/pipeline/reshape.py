@@ -10,8 +10,8 @@ import torch
 
 from oneshot_server.domain.reshape import Inpaint, Morph, Reshape, Vary
 from oneshot_server.dsp.image import mel_to_image
-from oneshot_server.dsp.inversion import Heard, level_with_mel, mel_to_detail
-from oneshot_server.dsp.mel import waveform_to_mel
+from oneshot_server.dsp.inversion import Heard, mel_level, mel_to_detail
+from oneshot_server.dsp.mel import magnitudes_to_mel, waveform_to_magnitudes
 from oneshot_server.pipeline.decoding import latents_to_mels
 from oneshot_server.pipeline.model import Model
 
@@ -87,16 +87,19 @@ def waveform_to_parent(waveform: torch.Tensor, model: Model) -> ParentSound:
         PrecisionError: half precision gave no latents.
     """
     profile = model.card.profile
-    mel_db = waveform_to_mel(waveform[None], profile)
+    magnitudes = waveform_to_magnitudes(waveform[None], profile)
+    mel_db = magnitudes_to_mel(magnitudes, profile)
     image = mel_to_image(mel_db, profile, model.card.image_channels)
     image = image.to(device=model.device, dtype=model.vae.dtype)
     latents = model.vae.encode(image).latent_dist.mode() * model.vae.config.scaling_factor
-    levelled = level_with_mel(waveform[None], profile)
+    level = mel_level(magnitudes, profile)
     return ParentSound(
         mel_db=mel_db,
         latents=latents.float(),
-        waveform=levelled,
-        detail=mel_to_detail(latents_to_mels(latents, model), levelled, profile),
+        waveform=waveform * level,
+        detail=mel_to_detail(
+            latents_to_mels(latents, model), magnitudes * level[:, :, None], profile
+        ),
     )
 
 

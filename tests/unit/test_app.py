@@ -97,7 +97,7 @@ def test_a_daemon_renders_into_its_samples_folder(tmp_path):
             samples = [e for e in daemon.core.history(job) if isinstance(e, SamplePublished)]
             assert len(samples) == 3
             assert all(Path(e.path).parent == tmp_path / "samples" for e in samples)
-            assert [i.name for i in daemon.core.list_items("recent")] == [
+            assert [i.name for i in await daemon.core.recent()] == [
                 Path(e.path).name for e in reversed(samples)
             ]
 
@@ -139,13 +139,13 @@ def test_a_daemon_knows_what_it_rendered_and_follows_what_is_done_to_it(tmp_path
             library, told = daemon.core.library, asyncio.Queue()
             library.subscribe(told.put_nowait)
             await until_ended(daemon, [daemon.core.submit(kick())])
-            path = daemon.core.list_items("recent")[0].detail
+            path = (await daemon.core.recent())[0].detail
             assert (await library.mark(path, stars=3)).stars == 3
             os.rename(path, tmp_path / "samples" / "mine.wav")  # noqa: PTH104 - no Path in coroutines
             paths: list[str] = []
             while paths[-1:] != ["mine.wav"]:
                 paths += [sound.path for sound in (await told.get()).now]
-            assert [item.name for item in daemon.core.list_items("recent")] == ["mine.wav"]
+            assert [item.name for item in await daemon.core.recent()] == ["mine.wav"]
             assert library.sounds.sound_at("mine.wav").stars == 3
 
     asyncio.run(body())

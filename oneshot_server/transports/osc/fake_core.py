@@ -131,6 +131,10 @@ class FakeCore:
         """See ``domain.core.Core``."""
         return [Item(name=f"{what} one", detail="1"), Item(name=f"{what} two", detail="2")]
 
+    async def recent(self) -> Sequence[Item]:
+        """See ``domain.core.Core``."""
+        return self.list_items("recent")
+
     def history(self, job: JobId) -> Sequence[JobEvent]:
         """See ``domain.core.Core``."""
         return tuple(self._history.get(job, ()))

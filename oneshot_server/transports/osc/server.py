@@ -3,12 +3,12 @@
 import asyncio
 import errno
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Final, cast
 
 import structlog
 
-from oneshot_server.domain.core import Core
+from oneshot_server.domain.core import Core, Item
 from oneshot_server.domain.events import Accepted, Cancelled, Done, Failed, JobEvent, JobId
 from oneshot_server.domain.midi import Midi
 from oneshot_server.domain.pads import PAD_KEYS
@@ -28,6 +28,7 @@ from oneshot_server.transports.osc.parse import Parsed, message_id, parse
 log = structlog.get_logger(__name__)
 
 LOG_SECONDS: Final = 1.0
+RECENT: Final = "recent"
 
 
 class OscServer(asyncio.DatagramProtocol):
@@ -176,14 +177,18 @@ class OscServer(asyncio.DatagramProtocol):
         what = str(parsed.arguments["what"])
         if what == MIDI_PORTS:
             self._midi.ports(parsed, source)
-            return
-        self._items(what, parsed, source)
+        elif what == RECENT:
+            self._later(self._recent(parsed, source), parsed, source)
+        else:
+            self._items(what, self._core.list_items(what), parsed, source)
 
     def _kit_list(self, parsed: Parsed, source: Address) -> None:
-        self._items("kits", parsed, source)
+        self._items("kits", self._core.list_items("kits"), parsed, source)
 
-    def _items(self, what: str, parsed: Parsed, source: Address) -> None:
-        items = self._core.list_items(what)
+    async def _recent(self, parsed: Parsed, source: Address) -> None:
+        self._items(RECENT, await self._core.recent(), parsed, source)
+
+    def _items(self, what: str, items: Sequence[Item], parsed: Parsed, source: Address) -> None:
         for item in items:
             self._answer(
                 source, "/oneshot/item", _id(parsed), what, short(item.name), short(item.detail)
@@ -207,21 +212,28 @@ class OscServer(asyncio.DatagramProtocol):
         self._answer(source, "/oneshot/ok", _id(parsed))
 
     def _mark(self, parsed: Parsed, source: Address) -> None:
-        task = asyncio.create_task(self._mark_then_answer(parsed, source))
+        self._later(self._mark_then_answer(parsed, source), parsed, source)
+
+    async def _mark_then_answer(self, parsed: Parsed, source: Address) -> None:
+        await MARKS[parsed.spec.address](self._core, parsed)
+        self._answer(source, "/oneshot/ok", _id(parsed))
+
+    def _later(self, answer: Coroutine[None, None, None], parsed: Parsed, source: Address) -> None:
+        """Answer when the disk has answered; other requests are answered meanwhile."""
+        task = asyncio.create_task(self._refuse_if_it_fails(answer, parsed, source))
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
 
-    async def _mark_then_answer(self, parsed: Parsed, source: Address) -> None:
-        """Answered when the disk has it; other requests are answered meanwhile."""
+    async def _refuse_if_it_fails(
+        self, answer: Coroutine[None, None, None], parsed: Parsed, source: Address
+    ) -> None:
         try:
-            await MARKS[parsed.spec.address](self._core, parsed)
+            await answer
         except OneshotError as problem:
             self._refuse(_id(parsed), problem, source)
         except Exception as problem:  # the outer loop of this request's task
             log.exception("a request failed", address=parsed.spec.address)
             self._apologise(_id(parsed), problem, source)
-        else:
-            self._answer(source, "/oneshot/ok", _id(parsed))
 
     def _begin(self, parsed: Parsed, source: Address, accept: Callable[[], JobId]) -> None:
         """Have a job accepted, once; its events go to who asked for it."""

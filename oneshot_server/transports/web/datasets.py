@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Annotated, Final
 
 from msgspec import Meta, Struct
@@ -17,7 +16,7 @@ from oneshot_server.domain.lora_card import LoraCard
 from oneshot_server.domain.parameters import Parameter
 from oneshot_server.errors import BusyError, NotFoundError
 from oneshot_server.library import starred
-from oneshot_server.library.dataset_folder import SUFFIXES
+from oneshot_server.library.dataset_folder import count_sounds
 from oneshot_server.library.home import Home
 from oneshot_server.library.lora_store import LoraStore
 from oneshot_server.library.named_folders import visible_folders
@@ -137,7 +136,9 @@ class Datasets:
 
     async def _datasets(self, _request: Request) -> Response:
         folders = await asyncio.to_thread(visible_folders, self._folder)
-        counts = await asyncio.to_thread(lambda: [_count_sounds(folder) for folder in folders])
+        counts = await asyncio.to_thread(
+            lambda: [count_sounds(folder, MOST_COUNTED) for folder in folders]
+        )
         return json_response(
             [Dataset(name=f.name, sounds=n) for f, n in zip(folders, counts, strict=True)]
         )
@@ -202,12 +203,3 @@ class Datasets:
             seconds_left=event.seconds_left or 0.0,
             losses=tuple(self._losses),
         )
-
-
-def _count_sounds(folder: Path) -> int:
-    count = 0
-    for path in folder.rglob("*"):
-        count += path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-        if count >= MOST_COUNTED:
-            break
-    return count

@@ -11,7 +11,7 @@ from oneshot_server.dsp.inversion import (
     mel_to_magnitudes,
     mel_to_waveform,
 )
-from oneshot_server.dsp.mel import filterbank, waveform_to_mel
+from oneshot_server.dsp.mel import filterbank, waveform_to_magnitudes, waveform_to_mel
 from oneshot_server.errors import ProfileMismatchError
 from tests.unit.dsp.profiles import PROFILE, built_in, decaying, sine
 
@@ -159,7 +159,8 @@ def test_a_sound_at_the_level_of_its_mel_is_as_loud_as_what_is_made_of_the_mel(p
 def test_a_heard_sound_gives_back_what_its_mel_has_lost(hertz):
     sound = level_with_mel(struck(hertz), PROFILE)
     mel = waveform_to_mel(struck(hertz), PROFILE)
-    heard = Heard(waveform=sound, detail=mel_to_detail(mel, sound, PROFILE))
+    magnitudes = waveform_to_magnitudes(sound, PROFILE)
+    heard = Heard(waveform=sound, detail=mel_to_detail(mel, magnitudes, PROFILE))
 
     def error(back):
         return float((back - sound).norm() / sound.norm())

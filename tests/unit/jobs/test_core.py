@@ -1,3 +1,5 @@
+import asyncio
+import threading
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -201,12 +203,32 @@ def test_recent_sounds_have_the_names_that_they_have_now(core, tmp_path):
     (tmp_path / "kick_1.wav").rename(tmp_path / "mine.wav")
     moved, known = sound(1, "mine.wav"), sound(2)
     core.library.change(LibraryChange(now=(known, moved)))
-    assert [item.name for item in core.list_items("recent")] == [
+    assert [item.name for item in asyncio.run(core.recent())] == [
         "kick_3.wav",
         "kick_2.wav",
         "mine.wav",
     ]
-    assert core.list_items("recent")[2].detail == str(tmp_path / "mine.wav")
+    assert asyncio.run(core.recent())[2].detail == str(tmp_path / "mine.wav")
+
+
+def test_nobody_waits_while_recent_sounds_are_looked_for(core):
+    search, answers = core.library.sounds.search, []
+
+    def slow(query):
+        answered = threading.Event()
+        loop.call_soon_threadsafe(answered.set)
+        answers.append(answered.wait(10))
+        return search(query)
+
+    async def ask():
+        nonlocal loop
+        loop = asyncio.get_running_loop()
+        await core.recent()
+
+    loop = None
+    core.library.sounds.search = slow
+    asyncio.run(ask())
+    assert answers == [True]
 
 
 def test_an_unknown_list_is_answered_with_the_known_ones(core):

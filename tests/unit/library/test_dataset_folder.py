@@ -3,7 +3,12 @@ import os
 import pytest
 
 from oneshot_server.errors import NotFoundError
-from oneshot_server.library.dataset_folder import dataset_names, dataset_path, read_dataset
+from oneshot_server.library.dataset_folder import (
+    count_sounds,
+    dataset_names,
+    dataset_path,
+    read_dataset,
+)
 
 
 def put(folder, name, content=b"sound"):
@@ -35,6 +40,8 @@ def test_every_visible_sound_is_listed_in_order_and_nothing_else(tmp_path):
         "e.mp3",
     ]
     assert manifest.ignored == ()
+    assert count_sounds(tmp_path, 100) == len(manifest.files)
+    assert count_sounds(tmp_path, 3) == 3
 
 
 def test_content_decides_not_names_and_dates(tmp_path):

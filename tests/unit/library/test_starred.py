@@ -30,30 +30,6 @@ def test_the_dataset_has_one_copy_of_each_starred_sound_and_its_words(opened, tm
     assert read_dataset(folder).hash == manifest.hash  # nothing new to train on
 
 
-def test_a_sound_that_is_renamed_or_gets_one_more_star_is_nothing_new_to_train_on(opened, tmp_path):
-    opened.mark("a.wav", stars=4)
-    folder = tmp_path / "datasets" / "taste"
-    collect_starred(opened, folder, tmp_path / "trash", stars=4)
-    manifest = read_dataset(folder)
-    opened.mark("a.wav", stars=5)
-    (tmp_path / "samples" / "a.wav").rename(tmp_path / "samples" / "my best kick.wav")
-    follow(opened)
-    assert collect_starred(opened, folder, tmp_path / "trash", stars=4) == 1
-    assert read_dataset(folder) == manifest
-    assert not (tmp_path / "trash").exists()
-
-
-def test_a_name_as_long_as_a_name_can_be_is_cut_for_its_copy(opened, tmp_path):
-    name = "太" * 83 + ".wav"
-    (tmp_path / "samples" / name).write_bytes(render(5))
-    opened.mark(name, stars=4)
-    assert collect_starred(opened, tmp_path / "taste", tmp_path / "trash", stars=4) == 1
-    assert collect_starred(opened, tmp_path / "taste", tmp_path / "trash", stars=4) == 1
-    (copy,) = (tmp_path / "taste").glob("*.wav")
-    assert copy.name.startswith("太" * 40 + "_")
-    assert len(copy.name.encode()) <= 143
-
-
 def test_what_lost_its_stars_goes_to_the_trash_and_what_is_anothers_stays(opened, tmp_path):
     folder = tmp_path / "datasets" / "taste"
     opened.mark("a.wav", stars=5)

@@ -79,6 +79,13 @@ def distance(model, one, other):
     return float((a - b).abs()[(a > -60.0) | (b > -60.0)].mean())
 
 
+def test_a_parent_is_transformed_once(starter, kick, monkeypatch):
+    counted, stft = [], torch.stft
+    monkeypatch.setattr(torch, "stft", lambda *a, **k: counted.append(1) or stft(*a, **k))
+    waveform_to_parent(kick, starter)
+    assert len(counted) == 1
+
+
 def test_an_arc_keeps_the_length_and_its_ends():
     a, b = torch.tensor([3.0, 0.0]), torch.tensor([0.0, 3.0])
     assert torch.equal(slerp(a, b, 0.0), a)

@@ -56,6 +56,26 @@ def test_ping_status_and_list_are_answered_to_the_sender():
     run(body)
 
 
+def test_recent_sounds_are_listed_when_the_library_has_answered_and_other_requests_before():
+    async def body(core, _server, peer, _clock):
+        looked = asyncio.Event()
+
+        async def recent():
+            await looked.wait()
+            return core.list_items("recent")
+
+        core.recent = recent
+        peer.send("/oneshot/list", "c", "recent")
+        peer.send("/oneshot/ping", "p")
+        assert (await peer.receive())[:2] == ("/oneshot/pong", "p")
+        looked.set()
+        assert await peer.receive() == ("/oneshot/item", "c", "recent", "recent one", "1")
+        assert await peer.receive() == ("/oneshot/item", "c", "recent", "recent two", "2")
+        assert await peer.receive() == ("/oneshot/ok", "c", 2)
+
+    run(body)
+
+
 def test_a_star_is_kept_and_what_cannot_be_is_said():
     async def body(core, _server, peer, _clock):
         core.library.change(LibraryChange(now=(sound(1),)))
