@@ -13,11 +13,13 @@ import torch
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.mel_profile import MelProfile
 from oneshot_server.domain.parameters import Sampler
+from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.dsp.defects import SILENT
 from oneshot_server.dsp.finish import finish
 from oneshot_server.dsp.image import mel_to_image
 from oneshot_server.dsp.mel import waveform_to_mel
 from oneshot_server.pipeline.decoding import latents_to_waveforms
+from oneshot_server.pipeline.lora_sampling import choose_sampling
 from oneshot_server.pipeline.model import Model
 from oneshot_server.pipeline.render import render_batch
 from oneshot_server.starter.dataset import UNSEEN_KITS, Recording, load_waveform, read_manifest
@@ -145,7 +147,7 @@ def way_of(
     steps: int | None = None,
     guidance: float | None = None,
 ) -> Way:
-    """What a quality means for a model: today its card knows one way, so both are that.
+    """What a quality means for a model, as a request is understood.
 
     Args:
         model: the model.
@@ -154,11 +156,15 @@ def way_of(
         steps: instead of its own.
         guidance: instead of its own.
     """
+    request = GenerateRequest(
+        prompt="kick", quality=quality, sampler=sampler, steps=steps, guidance=guidance
+    )
+    sampling = choose_sampling(request, (), model.card)
     return Way(
         quality=quality,
-        sampler=sampler or model.card.sampler,
-        steps=steps or model.card.steps,
-        guidance=model.card.guidance if guidance is None else guidance,
+        sampler=sampling.sampler,
+        steps=sampling.steps,
+        guidance=sampling.guidance,
     )
 
 
