@@ -51,6 +51,7 @@ PAIRS = 16
 TO_HEAR = 48
 """Of each kind that is heard; about a quarter is liked."""
 BATCH = 8
+FIRST_SEED = 100_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -245,7 +246,7 @@ def main() -> None:
     print(f"{sum(sizes.values())} renders, and {again} with a LoRA", flush=True)
     renderer, began = JobRenderer(model, max_batch=BATCH), time.perf_counter()
     pool = {
-        kind: render(renderer, kind, range(1000 * number, 1000 * number + size))
+        kind: render(renderer, kind, range(first := FIRST_SEED + 1000 * number, first + size))
         for number, (kind, size) in enumerate(sizes.items())
     }
     pace = sum(sizes.values()) / (time.perf_counter() - began)

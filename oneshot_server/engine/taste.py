@@ -23,7 +23,10 @@ log = logging.getLogger(__name__)
 LEAST_STARS: Final = 20
 LIKED: Final = 3
 LOOK_SECONDS: Final = 5.0
-REGULARISATION: Final = 1.0
+REGULARISATION: Final = 0.3
+"""Best, and by little, for ten kinds of listeners who star 40 sounds of the starter; an embedding's
+numbers deviate by less than 0.1 within a kind."""
+
 KIND_REGULARISATION: Final = 0.1
 ITERATIONS: Final = 50
 MOST_SOUNDS: Final = 2500  # liked ones, and as many others: the newest of each
