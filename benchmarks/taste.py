@@ -8,8 +8,10 @@ liked sounds:
 
 - plain: of the first of each two, as the reserve has them without stars;
 - ranked: of those that ``pads.taste`` chooses;
+- either: of the better ones of each two, which is as good as a choice can be;
 - with ``--lora`` of the first ones as they are with the LoRA that ``oneshot train --starred`` makes
-  of the starred sounds, from the same seeds, and of those of them that ``pads.taste`` chooses;
+  of the starred sounds, from the same seeds, and of those of them that ``pads.taste`` chooses
+  (both);
 
 of the kinds that were heard, and of two that were not. Seeds draw from one pool, so their pairs are
 not all different.
@@ -51,6 +53,7 @@ PAIRS = 16
 TO_HEAR = 48
 """Of each kind that is heard; about a quarter is liked."""
 BATCH = 8
+FIRST_SEED = 100_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -177,11 +180,12 @@ def with_lora(model: Model, home: Home, pairs: Sequence[Pair], lora: LoraWeight)
 
 
 def judge(pairs: Sequence[Pair], likes: Likes, taste: Taste) -> list[Flags]:
-    """Whether the first of each pair is liked, and whether the chosen one is; (pairs,) each."""
+    """Whether the first of each pair is liked, the chosen one, and any; (pairs,) each."""
     chosen = [pair[taste.best([sound.embedding for sound in pair])] for pair in pairs]
     return [
         np.array([likes(first) for first, _ in pairs]),
         np.array([likes(sound) for sound in chosen]),
+        np.array([likes(first) or likes(second) for first, second in pairs]),
     ]
 
 
@@ -209,7 +213,7 @@ def one_seed(
         if lora_steps is not None:
             lora, trained = train(home, lora_steps)
             print(trained, flush=True)
-            columns += judge(with_lora(model, home, pairs, lora), likes, taste)
+            columns += judge(with_lora(model, home, pairs, lora), likes, taste)[:2]
     return about, columns
 
 
@@ -245,13 +249,13 @@ def main() -> None:
     print(f"{sum(sizes.values())} renders, and {again} with a LoRA", flush=True)
     renderer, began = JobRenderer(model, max_batch=BATCH), time.perf_counter()
     pool = {
-        kind: render(renderer, kind, range(1000 * number, 1000 * number + size))
+        kind: render(renderer, kind, range(first := FIRST_SEED + 1000 * number, first + size))
         for number, (kind, size) in enumerate(sizes.items())
     }
     pace = sum(sizes.values()) / (time.perf_counter() - began)
     print(f"{pace:.1f} renders a second", flush=True)
     kinds = [kind for kind in pool for _ in range(PAIRS)]
-    names = ["plain", "ranked", *(["LoRA", "both"] if arguments.lora else [])]
+    names = ["plain", "ranked", "either", *(["LoRA", "both"] if arguments.lora else [])]
     head = "  |" + "".join(f"{name:>8}" for name in names)
     print(f"{'seed':6}{'heard':>6}{'stars':>6}{head}{head} of other kinds", flush=True)
     runs = []

@@ -23,7 +23,10 @@ log = logging.getLogger(__name__)
 LEAST_STARS: Final = 20
 LIKED: Final = 3
 LOOK_SECONDS: Final = 5.0
-REGULARISATION: Final = 1.0
+REGULARISATION: Final = 0.3
+"""Best, and by little, for ten kinds of listeners who star 40 sounds of the starter; an embedding's
+numbers deviate by less than 0.1 within a kind."""
+
 KIND_REGULARISATION: Final = 0.1
 ITERATIONS: Final = 50
 MOST_SOUNDS: Final = 2500  # liked ones, and as many others: the newest of each
@@ -55,7 +58,7 @@ class Taste:
         self._index = index
         self._clock = clock
         self._looked = -LOOK_SECONDS
-        self._learned_from: tuple[list[Row], list[Row]] = ([], [])
+        self._seen: object = None
         self._weights: npt.NDArray[np.float64] | None = None
 
     @property
@@ -83,6 +86,9 @@ class Taste:
     def _learn(self, index: Path) -> None:
         try:
             with index_reader(index) as reader:
+                written = reader.execute("SELECT identity, revision FROM about").fetchone()
+                if written == self._seen:
+                    return
                 liked, others = (
                     _usable(reader.execute(QUERY, (LIKED, yes, MOST_SOUNDS)).fetchall())
                     for yes in (1, 0)
@@ -90,16 +96,14 @@ class Taste:
         except sqlite3.Error as error:
             log.info("the library cannot be asked: %s", error)
             return
-        if min(len(liked), len(others)) < LEAST_STARS:
-            self._weights, self._learned_from = None, ([], [])
-        elif (liked, others) != self._learned_from:
+        self._seen, self._weights = written, None
+        if min(len(liked), len(others)) >= LEAST_STARS:
             rows = [*liked, *others]
             self._weights = fit(
                 np.stack([_vector(embedding) for embedding, _, _ in rows]),
                 np.repeat([1, 0], [len(liked), len(others)]),
                 np.array([kind for _, kind, _ in rows]),
             )
-            self._learned_from = liked, others
 
 
 def fit(

@@ -20,8 +20,8 @@ from oneshot_server.engine.taste import (
     Taste,
     fit,
 )
+from oneshot_server.library.index_schema import SCHEMA
 from oneshot_server.library.projection import EMBEDDING
-from oneshot_server.library.sound_index import SCHEMA
 from tests.unit.engine.test_novelty import pitched
 from tests.unit.engine.test_render_job import BROKEN, FakeRender, job, model, sounds
 from tests.unit.library.sounds import foreign, library
@@ -94,11 +94,20 @@ def test_a_few_stars_say_nothing_and_more_are_noticed(tmp_path, bright):
 
 def write_index(path, sounds):
     """An index of sounds, each a vector with some of stars, plays, kind, content and age."""
-    row = {"size": 1, "entry_changed_ns": 0, "inode": 0, "trouble": "", "key": "", "tags": ""}
+    row = {
+        "revision": 1,
+        "size": 1,
+        "entry_changed_ns": 0,
+        "inode": 0,
+        "trouble": "",
+        "key": "",
+        "tags": "",
+    }
     row |= {"seconds": 0.1, "level_db": -6.0, "brightness_hz": 900.0, "rendered": 1}
     row |= {"prompt": "", "caption": "", "model": "", "parent": ""}
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.executescript(SCHEMA)
+        connection.execute("INSERT INTO about VALUES ('', 'an index', 1)")
         for number, (vector, known) in enumerate(sounds, start=1):
             values = row | {"number": number, "path": f"{number}.wav", "content": f"{number}"}
             values |= {"stars": 0, "plays": 1, "kind": "kick", "changed_ns": 0} | known
