@@ -78,7 +78,7 @@ class Job:
         """
         single = self.request.count == 1 and self.request.replay is None
         hit = self.pad is not None and single
-        return hit and not self.engine_deaths and not self.published
+        return hit and not self.published
 
     def done(self) -> TerminalEvent:
         """Its end when the engine has made everything."""

@@ -300,6 +300,8 @@ class JobQueue:
             return False
         if not self._running:
             return self._renderer.state is EngineState.READY
+        if any(one.engine_deaths for one in (job, *self._running.values())):
+            return False  # alone, so that it shows whose fault it was
         urgent = [other for other in self._running.values() if not other.improving]
         able = self._renderer.state is EngineState.BUSY and not job.improving
         if not urgent:

@@ -313,3 +313,22 @@ def test_a_change_of_model_waits_until_drafts_are_better(rig):
         assert rig.renderer.begun[-1][0] == held
 
     asyncio.run(body())
+
+
+def test_after_a_death_what_is_made_better_and_who_came_meanwhile_are_tried_each_alone(rig):
+    drafted = rig.queue.submit(drafts())
+    make_drafts(rig, drafted)
+    poison = rig.queue.submit(kick())
+    for _ in range(2):
+        assert rig.renderer.begun[-1][0] == poison
+        rig.renderer.state = EngineState.LOADING
+        rig.queue.engine_died("signal 9")
+        rig.ready()
+        rig.queue.engine_ready()
+    assert isinstance(rig.ends(poison)[0], Failed)
+    assert rig.renderer.begun[-1][0] == drafted
+    rig.queue.submit(kick())
+    assert rig.renderer.begun[-1][0] == drafted
+    send(rig, drafted, 0, 7, draft=False)
+    rig.done(drafted)
+    assert isinstance(rig.ends(drafted)[0], Done)
