@@ -76,7 +76,7 @@ def main() -> None:
     judge = Judge.of(real)
     through = ceiling(arguments.data, model)
     made = generated(model, way, arguments.count, tell=_tell)
-    few = max(FEWEST, arguments.count // 10)
+    few = max(FEWEST, arguments.count // 20)
     prompted = _prompted(model, way, few)
     figures = Figures(
         model={"name": model.card.name, "hash": model.hash},

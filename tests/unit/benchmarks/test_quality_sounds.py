@@ -13,6 +13,7 @@ from benchmarks.quality.attributes import Heard
 from benchmarks.quality.figures import (
     AttributeFigures,
     ClassFigures,
+    Distances,
     Figures,
     PromptFigures,
     defect_shares,
@@ -168,10 +169,8 @@ def class_of(**changes) -> ClassFigures:
         named_ceiling=0.7,
         named=0.9,
         taken_for=("tom", 0.1),
-        spectrum=1.25,
-        envelope=1.5,
-        ceiling_spectrum=0.5,
-        ceiling_envelope=0.25,
+        spectrum=Distances(made=3.0, trained=2.0, ceiling=0.5),
+        envelope=Distances(made=3.0, trained=2.0, ceiling=0.5),
         diversity=1.0,
         diversity_ceiling=0.95,
         copies=0.01,
@@ -209,7 +208,8 @@ def test_the_report_has_every_class_and_says_where_nothing_is_known():
     assert {kind.replace("_", " ") for kind in CLASSES} <= set(rows)
     assert "*" in rows["bass"]
     assert rows["bass"].count(" - ") >= 2
-    assert " 0.00|" in rows["clap"]
-    assert " 0.85|" in rows["mean"], "the mean of 17 times 0.9 and one 0"
+    assert "    1.00   1.50 " in rows["mean"], "in units of the trained kits' own"
+    assert " 0.00 |" in rows["clap"]
+    assert " 0.85 |" in rows["mean"], "the mean of 17 times 0.9 and one 0"
     assert "25.0%" in rows["model"]
     assert json.loads(json.dumps(asdict(figures)))["classes"]["clap"]["named"] == 0.0
