@@ -105,11 +105,14 @@ def prompt_sheet(
 
 
 def _some(sounds: Sounds) -> Sounds:
-    """A few, spread over all: neighbours in a manifest are of one kit."""
+    """Renders of the first seeds, the same in every column; recordings from here and there.
+
+    Neighbours in a manifest are of one kit.
+    """
     count = len(sounds.labels)
-    chosen = np.zeros(count, dtype=np.bool_)
-    chosen[np.unique(np.linspace(0, count - 1, min(EACH, count)).round().astype(int))] = True
-    return sounds.where(chosen)
+    last = count - 1 if count and sounds.labels[0].kit else EACH - 1
+    places = np.linspace(0, min(last, count - 1), min(EACH, count)).round()
+    return sounds.where(np.isin(np.arange(count), places))
 
 
 def _strip(axes: Any, sounds: Sounds, profile: MelProfile, colour: str, most: int) -> None:  # noqa: ANN401 - matplotlib is untyped

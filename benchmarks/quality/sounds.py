@@ -13,11 +13,13 @@ import torch
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.mel_profile import MelProfile
 from oneshot_server.domain.parameters import Sampler
+from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.dsp.defects import SILENT
 from oneshot_server.dsp.finish import finish
 from oneshot_server.dsp.image import mel_to_image
 from oneshot_server.dsp.mel import waveform_to_mel
 from oneshot_server.pipeline.decoding import latents_to_waveforms
+from oneshot_server.pipeline.lora_sampling import Sampling, choose_sampling
 from oneshot_server.pipeline.model import Model
 from oneshot_server.pipeline.render import render_batch
 from oneshot_server.starter.dataset import UNSEEN_KITS, Recording, load_waveform, read_manifest
@@ -129,12 +131,10 @@ class Sounds:
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
-    """How sounds are rendered."""
+    """How sounds are rendered: a quality, and what it means."""
 
     quality: Quality
-    sampler: Sampler
-    steps: int
-    guidance: float
+    sampling: Sampling
 
 
 def way_of(
@@ -145,21 +145,22 @@ def way_of(
     steps: int | None = None,
     guidance: float | None = None,
 ) -> Way:
-    """What a quality means for a model: today its card knows one way, so both are that.
+    """What a quality means for a model, as the daemon would have it.
 
     Args:
-        model: the model.
+        model: the model; one without a UNet for few steps has one way for both qualities.
         quality: which of its ways.
         sampler: instead of its own.
         steps: instead of its own.
         guidance: instead of its own.
+
+    Raises:
+        BadArgumentsError: a value out of its range, or that the sampler cannot do.
     """
-    return Way(
-        quality=quality,
-        sampler=sampler or model.card.sampler,
-        steps=steps or model.card.steps,
-        guidance=model.card.guidance if guidance is None else guidance,
+    request = GenerateRequest(
+        prompt="kick", quality=quality, sampler=sampler, steps=steps, guidance=guidance
     )
+    return Way(quality=quality, sampling=choose_sampling(request, (), model.card))
 
 
 def spoken(kind: str) -> str:
@@ -186,9 +187,9 @@ def render(prompt: str, seeds: Sequence[int], model: Model, way: Way) -> list[to
             "",
             seeds[start : start + BATCH],
             model,
-            steps=way.steps,
-            guidance=way.guidance,
-            sampler=way.sampler,
+            steps=way.sampling.steps,
+            guidance=way.sampling.guidance,
+            sampler=way.sampling.sampler,
             on_step=lambda _step, _steps: None,
         )
         waveforms += [finished(waveform, model.card.profile) for waveform in sounds.waveforms]

@@ -106,9 +106,16 @@ def test_sounds_are_rendered_class_by_class_and_each_seed_has_its_own(made):
 def test_a_way_is_the_models_own_but_for_what_is_given(model):
     card = model.card
     own = way_of(model, "best")
-    assert (own.sampler, own.steps, own.guidance) == (card.sampler, card.steps, card.guidance)
+    assert asdict(own.sampling) == {
+        "sampler": card.sampler,
+        "steps": card.steps,
+        "guidance": card.guidance,
+    }
     other = way_of(model, "quick", sampler="ddim", steps=7, guidance=0.0)
-    assert asdict(other) == {"quality": "quick", "sampler": "ddim", "steps": 7, "guidance": 0.0}
+    assert asdict(other.sampling) == {"sampler": "ddim", "steps": 7, "guidance": 0.0}
+    few_steps = replace(model, card=replace(card, distilled_steps=4))
+    assert way_of(few_steps, "quick").sampling.sampler == "distilled"
+    assert way_of(few_steps, "best") == own
 
 
 @pytest.mark.parametrize("level", [0.0, float("nan")])
