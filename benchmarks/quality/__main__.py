@@ -56,6 +56,7 @@ from benchmarks.quality.sounds import (
     way_of,
 )
 from oneshot_server.domain.parameters import SAMPLERS
+from oneshot_server.errors import OneshotError
 from oneshot_server.pipeline.model import Model, load_model
 from oneshot_server.pipeline.model_folder import CARD_FILE, STARTER
 from oneshot_server.starter.dataset import read_manifest
@@ -65,22 +66,26 @@ FEWEST = 4
 
 
 def main() -> None:
-    arguments = _arguments()
+    parser = _parser()
+    arguments = _checked(parser)
     torch.manual_seed(0)
-    model = load_model(arguments.model, torch.device("cpu"))
     overrides = {name: getattr(arguments, name) for name in ("sampler", "steps", "guidance")}
-    way = way_of(model, arguments.quality, **overrides)
+    try:
+        model = load_model(arguments.model, torch.device("cpu"))
+        way = way_of(model, arguments.quality, **overrides)
+    except OneshotError as error:
+        parser.error(str(error))
     profile = model.card.profile
     real = recordings(arguments.data, profile)
     _tell(f"{len(real.labels)} recordings")
     judge = Judge.of(real)
     through = ceiling(arguments.data, model)
     made = generated(model, way, arguments.count, tell=_tell)
-    few = max(FEWEST, arguments.count // 10)
+    few = max(FEWEST, arguments.count // 20)
     prompted = _prompted(model, way, few)
     figures = Figures(
         model={"name": model.card.name, "hash": model.hash},
-        way=asdict(way),
+        way={"quality": way.quality} | asdict(way.sampling),
         count=arguments.count,
         classes={
             kind: class_figures(kind, judge, made=made, real=real, ceiling=through)
@@ -122,7 +127,7 @@ def main() -> None:
         class_sheet(_columns(model, way, made, real), profile, arguments.sheet)
 
 
-def _arguments() -> argparse.Namespace:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.quality",
         description=__doc__,
@@ -138,12 +143,23 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="file for all figures")
     parser.add_argument("--sheet", type=Path, help="PNG of recordings and both qualities")
     parser.add_argument("--prompts-sheet", type=Path, help="PNG of what came of each prompt")
+    return parser
+
+
+def _checked(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """The command line's arguments, as far as they can be checked without loading anything."""
     arguments = parser.parse_args()
     if arguments.count < FEWEST:
         parser.error(f"--count = {arguments.count}, expected {FEWEST} or more")
     for folder, file in ((arguments.data, "manifest.csv"), (arguments.model, CARD_FILE)):
         if not (folder / file).is_file():
             parser.error(f"{folder} has no {file}")
+    for path in (arguments.json, arguments.sheet, arguments.prompts_sheet):
+        if path and not path.parent.is_dir():
+            parser.error(f"{path.parent} is no folder")
+    for path in (arguments.sheet, arguments.prompts_sheet):
+        if path and path.suffix != ".png":
+            parser.error(f"{path}, expected a name that ends in .png")
     captions = [recording.caption for recording in read_manifest(arguments.data)]
     if seen := seen_prompts([prompt for prompt, _ in PROMPTS], captions):
         parser.error(f"prompts that stand in a training caption: {', '.join(seen)}")
@@ -184,12 +200,12 @@ def _columns(model: Model, way: Way, made: Sounds, real: Sounds) -> Sequence[tup
     """Recordings beside both qualities, or beside the one that there is."""
     best, quick = (way_of(model, quality) for quality in ("best", "quick"))
     name = model.card.name
-    if (best.sampler, best.steps, best.guidance) == (quick.sampler, quick.steps, quick.guidance):
-        return [("recordings", real), (f"{name}, {way.sampler}, {way.steps} steps", made)]
+    if best.sampling == quick.sampling:
+        return [("recordings", real), (f"{name}, {way.sampling.steps} steps", made)]
     columns = [("recordings", real)]
     for one in (best, quick):
         sounds = made if one == way else generated(model, one, EACH, SHEET_CLASSES, _tell)
-        columns.append((f"{name} {one.quality}, {one.steps} steps", sounds))
+        columns.append((f"{name} {one.quality}, {one.sampling.steps} steps", sounds))
     return columns
 
 

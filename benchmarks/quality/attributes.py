@@ -22,13 +22,8 @@ WORDS: Final[dict[Attribute, tuple[str, str]]] = {
 }
 """What is said for little of it, and for much."""
 
-SIZED: Final = (
-    "kick", "snare", "clap", "open_hat", "tom", "cowbell", "crash", "ride", "bass", "pluck", "keys",
-)  # fmt: skip
-COLOURED: Final = (
-    "kick", "snare", "clap", "closed_hat", "open_hat", "tom", "crash", "shaker", "bass", "pluck",
-    "keys",
-)  # fmt: skip
+SIZED: Final = ("kick", "snare", "clap", "open_hat", "tom", "crash", "bass", "pluck")
+COLOURED: Final = ("kick", "snare", "clap", "closed_hat", "tom", "crash", "bass", "pluck")
 PITCHES_HZ: Final[dict[str, tuple[int, ...]]] = {
     "kick": (40, 55, 75),
     "tom": (70, 110, 170, 260),

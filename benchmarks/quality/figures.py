@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -10,6 +11,21 @@ from benchmarks.quality.attributes import Attribute, Heard
 from benchmarks.quality.judge import LEAST_UNSEEN, Judge, Space, copies
 from benchmarks.quality.properties import DEFECTS, defects
 from benchmarks.quality.sounds import Sounds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distances:
+    """Fréchet distances of one class to recordings of unseen kits, in the units of a space.
+
+    Attributes:
+        made: of rendered sounds.
+        trained: of recordings of trained kits; next to nothing where those are of the same drums.
+        ceiling: of the recordings themselves after codec and inversion.
+    """
+
+    made: float
+    trained: float
+    ceiling: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +41,8 @@ class ClassFigures:
         named_ceiling: the same after codec and inversion.
         named: share of rendered sounds that are named as asked.
         taken_for: what they are named else the most, and the share.
-        spectrum: Fréchet distance to unseen kits, the trained kits' own being 1.
-        envelope: the same of the level over time.
-        ceiling_spectrum: distance after codec and inversion in the same unit.
-        ceiling_envelope: the same of the level over time.
+        spectrum: distances of averaged log-mel spectrograms.
+        envelope: distances of the level over time.
         diversity: mean distance of two rendered sounds, that of two recordings being 1.
         diversity_ceiling: of recordings of unseen kits after codec and inversion.
         copies: share of rendered sounds that are copies of trained recordings.
@@ -44,10 +58,8 @@ class ClassFigures:
     named_ceiling: float
     named: float
     taken_for: tuple[str, float]
-    spectrum: float | None
-    envelope: float | None
-    ceiling_spectrum: float | None
-    ceiling_envelope: float | None
+    spectrum: Distances | None
+    envelope: Distances | None
     diversity: float
     diversity_ceiling: float | None
     copies: float
@@ -123,10 +135,14 @@ def class_figures(
     through = ceiling.where(ceiling.unseen)
     some, enough = len(unseen.labels) > 1, len(unseen.labels) >= LEAST_UNSEEN
 
-    def ratio(space: Space, of: Sounds) -> float | None:
+    def distances(space: Space) -> Distances | None:
         if not enough:
             return None
-        return space.frechet_of_few(of, unseen) / space.frechet_of_few(trained, unseen)
+        return Distances(
+            made=space.frechet_of_few(made, unseen),
+            trained=space.frechet_of_few(trained, unseen),
+            ceiling=space.frechet_of_few(through, unseen),
+        )
 
     space = judge.spectrum
     return ClassFigures(
@@ -138,10 +154,8 @@ def class_figures(
         named_ceiling=float(judge.named(ceiling).mean()),
         named=float(judge.named(made).mean()),
         taken_for=taken_for(judge, made),
-        spectrum=ratio(judge.spectrum, made),
-        envelope=ratio(judge.envelope, made),
-        ceiling_spectrum=ratio(judge.spectrum, through),
-        ceiling_envelope=ratio(judge.envelope, through),
+        spectrum=distances(judge.spectrum),
+        envelope=distances(judge.envelope),
         diversity=space.spread(made) / space.spread(real),
         diversity_ceiling=space.spread(through) / space.spread(unseen) if some else None,
         copies=float(copies(made, trained).mean()),
@@ -179,11 +193,21 @@ def mean(values: list[float | None]) -> tuple[float | None, int]:
     return (float(np.mean(there)) if there else None), len(there)
 
 
+def mean_distances(
+    figures: Mapping[str, ClassFigures], space: Literal["spectrum", "envelope"]
+) -> Distances | None:
+    """Mean over the classes that have enough recordings of unseen kits."""
+    found = [d for of in figures.values() if (d := getattr(of, space)) is not None]
+    if not found:
+        return None
+    made, trained, ceiling = np.mean([(d.made, d.trained, d.ceiling) for d in found], axis=0)
+    return Distances(made=float(made), trained=float(trained), ceiling=float(ceiling))
+
+
 def means(figures: Mapping[str, ClassFigures]) -> dict[str, float | None]:
     """Each figure's mean over the classes, all of them weighing the same."""
     names = (
-        "named_real", "named_unseen", "named_ceiling", "named", "spectrum", "envelope",
-        "ceiling_spectrum", "ceiling_envelope", "diversity", "diversity_ceiling", "copies",
-        "copies_unseen", "copies_ceiling",
+        "named_real", "named_unseen", "named_ceiling", "named", "diversity", "diversity_ceiling",
+        "copies", "copies_unseen", "copies_ceiling",
     )  # fmt: skip
     return {name: mean([getattr(of, name) for of in figures.values()])[0] for name in names}

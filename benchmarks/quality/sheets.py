@@ -42,9 +42,9 @@ def class_sheet(columns: Sequence[tuple[str, Sounds]], profile: MelProfile, path
         path: of the PNG.
     """
     rows = len(SHEET_CLASSES)
-    figure = Figure(figsize=(6.6 * len(columns) + 0.9, 1.42 * rows + 0.9), facecolor="white")
+    figure = Figure(figsize=(6.6 * len(columns) + 1.5, 1.42 * rows + 0.9), facecolor="white")
     grid = figure.subplots(rows, len(columns), squeeze=False)
-    left, top = 0.9 / figure.get_figwidth(), 1 - 0.5 / figure.get_figheight()
+    left, top = 1.5 / figure.get_figwidth(), 1 - 0.5 / figure.get_figheight()
     figure.subplots_adjust(
         left=left, right=0.995, top=top, bottom=0.4 / figure.get_figheight(), wspace=0.03,
         hspace=0.09,
@@ -96,8 +96,8 @@ def prompt_sheet(
     ):
         good = share >= 0.5
         _strip(axes, of_prompt, profile, COLOURS[1] if good else WRONG, 4)
-        axes.set_title(f"“{prompt}”", loc="left", fontsize=12, color=INK, pad=5)
-        verdict = f"{spoken(kind)} {share:.0%}" + (f", {spoken(other)}" if not good else "")
+        axes.set_title(f"“{prompt}”", loc="left", fontsize=11.5, color=INK, pad=5)
+        verdict = f"{share:.0%}" + ("" if good or other == kind else f", {spoken(other)}")
         axes.set_title(
             verdict, loc="right", fontsize=10, color=COLOURS[1] if good else WRONG, pad=5
         )
@@ -105,11 +105,14 @@ def prompt_sheet(
 
 
 def _some(sounds: Sounds) -> Sounds:
-    """A few, spread over all: neighbours in a manifest are of one kit."""
+    """Renders of the first seeds, the same in every column; recordings from here and there.
+
+    Neighbours in a manifest are of one kit.
+    """
     count = len(sounds.labels)
-    chosen = np.zeros(count, dtype=np.bool_)
-    chosen[np.unique(np.linspace(0, count - 1, min(EACH, count)).round().astype(int))] = True
-    return sounds.where(chosen)
+    last = count - 1 if count and sounds.labels[0].kit else EACH - 1
+    places = np.linspace(0, min(last, count - 1), min(EACH, count)).round()
+    return sounds.where(np.isin(np.arange(count), places))
 
 
 def _strip(axes: Any, sounds: Sounds, profile: MelProfile, colour: str, most: int) -> None:  # noqa: ANN401 - matplotlib is untyped

@@ -19,7 +19,7 @@ from oneshot_server.dsp.finish import finish
 from oneshot_server.dsp.image import mel_to_image
 from oneshot_server.dsp.mel import waveform_to_mel
 from oneshot_server.pipeline.decoding import latents_to_waveforms
-from oneshot_server.pipeline.lora_sampling import choose_sampling
+from oneshot_server.pipeline.lora_sampling import Sampling, choose_sampling
 from oneshot_server.pipeline.model import Model
 from oneshot_server.pipeline.render import render_batch
 from oneshot_server.starter.dataset import UNSEEN_KITS, Recording, load_waveform, read_manifest
@@ -131,12 +131,10 @@ class Sounds:
 
 @dataclass(frozen=True, kw_only=True)
 class Way:
-    """How sounds are rendered."""
+    """How sounds are rendered: a quality, and what it means."""
 
     quality: Quality
-    sampler: Sampler
-    steps: int
-    guidance: float
+    sampling: Sampling
 
 
 def way_of(
@@ -147,25 +145,22 @@ def way_of(
     steps: int | None = None,
     guidance: float | None = None,
 ) -> Way:
-    """What a quality means for a model, as a request is understood.
+    """What a quality means for a model, as the daemon would have it.
 
     Args:
-        model: the model.
+        model: the model; one without a UNet for few steps has one way for both qualities.
         quality: which of its ways.
         sampler: instead of its own.
         steps: instead of its own.
         guidance: instead of its own.
+
+    Raises:
+        BadArgumentsError: a value out of its range, or that the sampler cannot do.
     """
     request = GenerateRequest(
         prompt="kick", quality=quality, sampler=sampler, steps=steps, guidance=guidance
     )
-    sampling = choose_sampling(request, (), model.card)
-    return Way(
-        quality=quality,
-        sampler=sampling.sampler,
-        steps=sampling.steps,
-        guidance=sampling.guidance,
-    )
+    return Way(quality=quality, sampling=choose_sampling(request, (), model.card))
 
 
 def spoken(kind: str) -> str:
@@ -192,9 +187,9 @@ def render(prompt: str, seeds: Sequence[int], model: Model, way: Way) -> list[to
             "",
             seeds[start : start + BATCH],
             model,
-            steps=way.steps,
-            guidance=way.guidance,
-            sampler=way.sampler,
+            steps=way.sampling.steps,
+            guidance=way.sampling.guidance,
+            sampler=way.sampling.sampler,
             on_step=lambda _step, _steps: None,
         )
         waveforms += [finished(waveform, model.card.profile) for waveform in sounds.waveforms]

@@ -5,7 +5,13 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from benchmarks.quality.figures import class_figures, frechet_ratio, means, taken_for
+from benchmarks.quality.figures import (
+    class_figures,
+    frechet_ratio,
+    mean_distances,
+    means,
+    taken_for,
+)
 from benchmarks.quality.judge import Judge, Space, copies
 from benchmarks.quality.sounds import Label
 from oneshot_server.starter.dataset import UNSEEN_KITS
@@ -147,7 +153,8 @@ def test_a_mean_counts_every_class(draw):
     real, made = real_and_made(draw, unseen=12)
     judge = Judge.of(real)
     good = class_figures("kick", judge, made=made, real=real, ceiling=real)
-    bad = replace(good, named=0.0, spectrum=None)
-    of_two = means({"kick": good, "snare": bad})
-    assert of_two["named"] == pytest.approx(good.named / 2)
-    assert of_two["spectrum"] == pytest.approx(good.spectrum)
+    bad = replace(good, named=0.0, named_unseen=None, spectrum=None)
+    of_two = {"kick": good, "snare": bad}
+    assert means(of_two)["named"] == pytest.approx(good.named / 2)
+    assert means(of_two)["named_unseen"] == pytest.approx(good.named_unseen)
+    assert mean_distances(of_two, "spectrum") == good.spectrum

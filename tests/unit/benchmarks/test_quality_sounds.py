@@ -13,6 +13,7 @@ from benchmarks.quality.attributes import Heard
 from benchmarks.quality.figures import (
     AttributeFigures,
     ClassFigures,
+    Distances,
     Figures,
     PromptFigures,
     defect_shares,
@@ -105,9 +106,16 @@ def test_sounds_are_rendered_class_by_class_and_each_seed_has_its_own(made):
 def test_a_way_is_the_models_own_but_for_what_is_given(model):
     card = model.card
     own = way_of(model, "best")
-    assert (own.sampler, own.steps, own.guidance) == (card.sampler, card.steps, card.guidance)
+    assert asdict(own.sampling) == {
+        "sampler": card.sampler,
+        "steps": card.steps,
+        "guidance": card.guidance,
+    }
     other = way_of(model, "quick", sampler="ddim", steps=7, guidance=0.0)
-    assert asdict(other) == {"quality": "quick", "sampler": "ddim", "steps": 7, "guidance": 0.0}
+    assert asdict(other.sampling) == {"sampler": "ddim", "steps": 7, "guidance": 0.0}
+    few_steps = replace(model, card=replace(card, distilled_steps=4))
+    assert way_of(few_steps, "quick").sampling.sampler == "distilled"
+    assert way_of(few_steps, "best") == own
 
 
 @pytest.mark.parametrize("level", [0.0, float("nan")])
@@ -168,10 +176,8 @@ def class_of(**changes) -> ClassFigures:
         named_ceiling=0.7,
         named=0.9,
         taken_for=("tom", 0.1),
-        spectrum=1.25,
-        envelope=1.5,
-        ceiling_spectrum=0.5,
-        ceiling_envelope=0.25,
+        spectrum=Distances(made=3.0, trained=2.0, ceiling=0.5),
+        envelope=Distances(made=3.0, trained=2.0, ceiling=0.5),
         diversity=1.0,
         diversity_ceiling=0.95,
         copies=0.01,
@@ -209,7 +215,8 @@ def test_the_report_has_every_class_and_says_where_nothing_is_known():
     assert {kind.replace("_", " ") for kind in CLASSES} <= set(rows)
     assert "*" in rows["bass"]
     assert rows["bass"].count(" - ") >= 2
-    assert " 0.00|" in rows["clap"]
-    assert " 0.85|" in rows["mean"], "the mean of 17 times 0.9 and one 0"
+    assert "    1.00   1.50 " in rows["mean"], "in units of the trained kits' own"
+    assert " 0.00 |" in rows["clap"]
+    assert " 0.85 |" in rows["mean"], "the mean of 17 times 0.9 and one 0"
     assert "25.0%" in rows["model"]
     assert json.loads(json.dumps(asdict(figures)))["classes"]["clap"]["named"] == 0.0
