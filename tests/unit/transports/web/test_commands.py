@@ -139,7 +139,8 @@ def test_events_of_jobs_and_of_the_library_are_streamed(tmp_path):
         told = (await reader.readuntil(b'"milliseconds":7}\n\n')).decode()
         assert 'event: progress\ndata: {"job":"job-7","fraction":0.25,"stage":"sampling"}' in told
         assert f'event: sample\ndata: {{"job":"job-7","index":0,"path":"{path}"' in told
-        assert '"seconds":0.5,"draft":true}\n\nevent: better\ndata: {"job":"job-7"' in told
+        assert '"seconds":0.5,"draft":true}\n\n' in told
+        assert f'event: better\ndata: {{"job":"job-7","index":0,"path":"{path}"' in told
         assert 'event: library\ndata: {"now":[{"number":3,"path":"<b>.wav"' in told
         assert (
             told.index("event: progress") < told.index("event: sample") < told.index("event: done")
