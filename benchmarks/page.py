@@ -264,9 +264,6 @@ def main() -> None:
 
 
 def measure(address: str, port: int, samples: Path, folder: Path, keys: int) -> None:
-    line("a hit on a pad to its sound", hits(port))
-    with asking(address):
-        line("the same while pictures, searches and the map are made", hits(port))
     with chromium(folder / "profile") as driver:
         page = Page(driver, address, samples)
         page.first_paint()
@@ -279,11 +276,14 @@ def measure(address: str, port: int, samples: Path, folder: Path, keys: int) -> 
         page.copies()
         page.renders()
         page.pictures()
+    line("a hit on a pad to its sound", hits(port))
+    with asking(address):
+        line("the same while pictures, searches and the map are made", hits(port))
 
 
 def wait_until_known(address: str, count: int) -> None:
     """Wait until the library has looked at all files."""
-    until(lambda: ask(address, "facets")["sounds"] >= count, count / 50 + 30)
+    until(lambda: ask(address, "facets")["sounds"] == count, count / 20 + 30)
     until(lambda: ask(address, "facets")["waiting"] == 0, 120)
 
 

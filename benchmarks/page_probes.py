@@ -26,11 +26,14 @@ import("/audio.js").then(({ analyser }) => {
     began = 0;
     return start.apply(this, when);
   };
-  const samples = new Float32Array(analyser.fftSize);
-  const loud = () => {
-    analyser.getFloatTimeDomainData(samples);
-    return samples.subarray(-256).some((sample) => Math.abs(sample) > 0.02);
-  };
+  // One of its own behind the page's, that remembers longer: a short sound is over within 100 ms.
+  const ear = new AnalyserNode(analyser.context, { fftSize: 8192 });
+  analyser.connect(ear);
+  const samples = new Float32Array(ear.fftSize);
+  const loud = (window.loud = () => {
+    ear.getFloatTimeDomainData(samples);
+    return samples.some((sample) => Math.abs(sample) > 0.02);
+  });
   const listen = (event) => {
     began = event.timeStamp;
     const channel = new MessageChannel();
@@ -46,8 +49,10 @@ import("/audio.js").then(({ analyser }) => {
 });
 """
 HUSH: Final = """
+// Silence, until nothing of the last sound is remembered.
 const done = arguments[0];
-import("/audio.js").then(({ hush }) => { hush(); setTimeout(done, 60, 1); });
+const wait = () => (window.loud() ? setTimeout(wait, 10) : done(true));
+import("/audio.js").then(({ hush }) => { hush(); wait(); });
 """
 WATCH: Final = """
 // When a cell of a name is there, and when it has its picture, by the clock that the file's writer
