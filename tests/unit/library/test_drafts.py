@@ -3,6 +3,7 @@
 import errno
 import os
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 from threading import Thread
 
@@ -11,9 +12,9 @@ import pytest
 from oneshot_server.domain.library import Mark
 from oneshot_server.errors import DiskFullError, ForbiddenError, NotFoundError
 from oneshot_server.library import rewriting
+from oneshot_server.library.audio_hash import hash_audio
 from oneshot_server.library.drafts import replace_draft
 from oneshot_server.library.marks import mark_render
-from oneshot_server.library.parent_files import hash_audio
 from oneshot_server.library.wav_metadata import extract, mark_wav, read_mark
 from tests.unit.library.sounds import render
 
@@ -29,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def improve(path: Path) -> None:
-    replace_draft(path, BETTER, draft=hash_audio(DRAFT))
+    replace_draft(path, BETTER, draft=hash_audio(BytesIO(DRAFT)))
 
 
 def names(path: Path) -> list[str]:
@@ -109,7 +110,7 @@ def test_a_star_that_comes_while_the_better_one_is_written_is_not_lost(path, mon
     improve(path)
     with path.open("rb") as file:
         assert read_mark(file) == STARRED
-    assert hash_audio(path.read_bytes()) == hash_audio(BETTER)
+    assert hash_audio(BytesIO(path.read_bytes())) == hash_audio(BytesIO(BETTER))
 
 
 def test_a_star_of_the_same_size_and_time_is_seen(path, monkeypatch):
@@ -147,7 +148,7 @@ def test_stars_and_the_better_one_from_several_threads_are_all_there_in_the_end(
         break
     for thread in threads:
         thread.join()
-    assert hash_audio(path.read_bytes()) == hash_audio(BETTER)
+    assert hash_audio(BytesIO(path.read_bytes())) == hash_audio(BytesIO(BETTER))
     with path.open("rb") as file:
         assert read_mark(file).stars in (3, 4)
     assert names(path) == ["kick_7.wav"]
