@@ -15,7 +15,7 @@ import argparse
 import copy
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +30,7 @@ from oneshot_server.pipeline.sampling import make_scheduler, texts_to_embeddings
 from oneshot_server.pipeline.stable_diffusion.recognise import DISTILLED
 from oneshot_server.starter.dataset import DRUMS
 from oneshot_server.starter.export import draw_losses
+from oneshot_server.starter.steps import follow, learning_rate, run_steps, write_checkpoint
 
 QUARTERS: Final = 4
 """Steps of the student."""
@@ -37,7 +38,6 @@ TEACHER_STEPS: Final = 12
 SOUNDS: Final = 2304
 STEPS: Final = 1400
 SHARD: Final = 64
-CHECKPOINT_STEPS: Final = 100
 BARE_PROMPTS: Final = 0.3
 """Share of captions that begin as a kind alone; of the others some words are said."""
 
@@ -150,9 +150,8 @@ class Student:
         # Where the student itself came out: later it begins from there, as it will at play, and
         # learns to come back to the teacher's way.
         self._reached = ways.states.clone()
-        with torch.inference_mode():
-            tokens = [texts_to_embeddings(part, model) for part in _parts(ways.captions, 256)]
-        self._told = torch.cat(tokens).clone()
+        with torch.no_grad():
+            self._told = texts_to_embeddings(ways.captions, model)
         scheduler = make_scheduler(model, "ddim")
         scheduler.set_timesteps(QUARTERS)
         self._timesteps = scheduler.timesteps
@@ -184,40 +183,36 @@ class Student:
         # A step of DDIM goes from x to (a'a + s's) x + (s'a - a's) v: this v ends at the goal.
         stay, turn = to_a * a + to_s * s, to_s * a - to_a * s
         predicted = self.unet(states, self._timesteps[quarters], self._told[sounds]).sample
-        # Where the way is the teacher's own, v is of the size of v; where the student has strayed,
-        # the way back may be steep.
-        errors = (predicted - (goals - stay * states) / turn).square().mean(dim=(1, 2, 3))
-        loss = errors.mean()
+        loss = torch.nn.functional.mse_loss(predicted, (goals - stay * states) / turn)
+        rate = learning_rate(
+            self.step,
+            steps=plan.steps,
+            highest=plan.learning_rate,
+            warm_up_steps=plan.warm_up_steps,
+        )
         for group in self.optimiser.param_groups:
-            group["lr"] = self._learning_rate()
+            group["lr"] = rate
         self.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.unet.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
-        keep = min(plan.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            self._reached[quarters + 1, sounds] = (stay * states + turn * predicted).half()
-            for mean, now in zip(self.average.parameters(), self.unet.parameters(), strict=True):
-                mean.lerp_(now, 1 - keep)
+        self._reached[quarters + 1, sounds] = (stay * states + turn * predicted).detach().half()
+        follow(self.average, self.unet, self.step, plan.ema)
         self.losses.append(loss.item())
         return self.losses[-1]
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint; a power cut leaves the old one or the new one."""
-        part = path.with_suffix(".part")
-        torch.save(
-            {
-                "unet": self.unet.state_dict(),
-                "average": self.average.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "reached": self._reached,
-                "step": self.step,
-                "losses": self.losses,
-            },
-            part,
-        )
-        part.replace(path)
+        """Write a checkpoint."""
+        state = {
+            "unet": self.unet.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "reached": self._reached,
+            "step": self.step,
+            "losses": self.losses,
+        }
+        write_checkpoint(state, path)
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint that ``save`` wrote."""
@@ -229,28 +224,6 @@ class Student:
         self.step = state["step"]
         self.losses = state["losses"]
 
-    def _learning_rate(self) -> float:
-        warm = min(1.0, (self.step + 1) / self.plan.warm_up_steps)
-        left = 1.0 - self.step / self.plan.steps
-        return self.plan.learning_rate * warm * float(torch.sin(torch.tensor(left * 1.5708)) ** 2)
-
-
-def train(student: Student, checkpoint: Path) -> None:
-    """Train to the plan's last step."""
-    begun, first = time.monotonic(), student.step
-    while student.step < student.plan.steps:
-        student.train_step()
-        if student.step % CHECKPOINT_STEPS == 0:
-            student.save(checkpoint)
-        if student.step % 20 == 0:
-            recent = student.losses[-20:]
-            pace = (time.monotonic() - begun) / (student.step - first)
-            print(
-                f"step {student.step}/{student.plan.steps} "
-                f"loss {sum(recent) / len(recent):.4f} {pace:.2f} s a step",
-                flush=True,
-            )
-
 
 def export(student: Student, folder: Path) -> None:
     """Put the averaged UNet beside the model's own."""
@@ -260,10 +233,6 @@ def export(student: Student, folder: Path) -> None:
     write_sums(folder)
     draw_losses(student.losses, msgspec.to_builtins(student.plan), folder / "distilling.png")
     print(f"wrote {folder / DISTILLED}")
-
-
-def _parts(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def distil(folder: Path, work: Path, plan: Plan) -> None:
@@ -281,7 +250,7 @@ def distil(folder: Path, work: Path, plan: Plan) -> None:
     checkpoint = work / "checkpoint.pt"
     if checkpoint.exists():
         student.resume(checkpoint)
-    train(student, checkpoint)
+    run_steps(student, plan.steps, student.train_step, checkpoint)
     export(student, folder)
 
 

@@ -8,7 +8,6 @@ the same command goes on from the last checkpoint.
 import argparse
 import copy
 import random
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,7 @@ from oneshot_server.starter.networks import (
     make_tokenizer,
     make_unet,
 )
+from oneshot_server.starter.steps import follow, learning_rate, run_steps, write_checkpoint
 from oneshot_server.starter.vocabulary import caption_words, collect_words, model_words
 
 PROFILE: Final = MelProfile(
@@ -46,7 +46,6 @@ PROFILE: Final = MelProfile(
     f_max=20_000.0,
     range_db=80.0,
 )
-CHECKPOINT_STEPS: Final = 100
 EMPTY_CAPTIONS: Final = 0.1  # what guidance is measured from
 BARE_CAPTIONS: Final = 0.1  # the class alone
 KEPT_WORDS: Final = 0.75  # of a caption's other words
@@ -109,37 +108,33 @@ class Trainer:
             signal * latents + noise_level * noise, timesteps, words
         ).sample
         loss = torch.nn.functional.mse_loss(velocity, signal * noise - noise_level * latents)
+        rate = learning_rate(
+            self.step,
+            steps=self.plan.steps,
+            highest=self.plan.learning_rate,
+            warm_up_steps=self.plan.warm_up_steps,
+        )
         for group in self.optimiser.param_groups:
-            group["lr"] = self._learning_rate()
+            group["lr"] = rate
         self.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.networks.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
-        # A young average must forget the random start, so it begins short.
-        keep = min(self.plan.ema, (1 + self.step) / (10 + self.step))
-        with torch.no_grad():
-            for mean, now in zip(
-                self.average.parameters(), self.networks.parameters(), strict=True
-            ):
-                mean.lerp_(now, 1 - keep)
+        follow(self.average, self.networks, self.step, self.plan.ema)
         self.losses.append(loss.item())
         return self.losses[-1]
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint; a power cut leaves the old one or the new one."""
-        part = path.with_suffix(".part")
-        torch.save(
-            {
-                "networks": self.networks.state_dict(),
-                "average": self.average.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "step": self.step,
-                "losses": self.losses,
-            },
-            part,
-        )
-        part.replace(path)
+        """Write a checkpoint."""
+        state = {
+            "networks": self.networks.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "step": self.step,
+            "losses": self.losses,
+        }
+        write_checkpoint(state, path)
 
     def resume(self, path: Path) -> None:
         """Go on from a checkpoint that ``save`` wrote."""
@@ -149,12 +144,6 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.step = state["step"]
         self.losses = state["losses"]
-
-    def _learning_rate(self) -> float:
-        warm = min(1.0, (self.step + 1) / self.plan.warm_up_steps)
-        left = 1.0 - self.step / self.plan.steps
-        # Down to zero along a cosine: the last steps settle.
-        return self.plan.learning_rate * warm * float(torch.sin(torch.tensor(left * 1.5708)) ** 2)
 
 
 def _levels(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
@@ -246,8 +235,7 @@ def _run(
     weights: torch.Tensor,
     checkpoint: Path,
 ) -> None:
-    started, first = time.monotonic(), trainer.step
-    while trainer.step < trainer.plan.steps:
+    def step() -> None:
         # Drawn from the step alone, so that a resumed run sees what the unbroken one would.
         generator = torch.Generator().manual_seed(trainer.plan.seed * 7_919 + trainer.step)
         chosen = torch.multinomial(
@@ -256,16 +244,8 @@ def _run(
         draw = random.Random(trainer.step)  # noqa: S311 - shuffles captions
         said = [training_caption(captions[int(i)], draw) for i in chosen]
         trainer.train_step(latents[chosen], said)
-        if trainer.step % CHECKPOINT_STEPS == 0:
-            trainer.save(checkpoint)
-        if trainer.step % 20 == 0:
-            recent = trainer.losses[-20:]
-            pace = (time.monotonic() - started) / (trainer.step - first)
-            print(
-                f"step {trainer.step}/{trainer.plan.steps} "
-                f"loss {sum(recent) / len(recent):.4f} {pace:.2f} s a step",
-                flush=True,
-            )
+
+    run_steps(trainer, trainer.plan.steps, step, checkpoint)
 
 
 def main() -> None:
