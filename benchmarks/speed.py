@@ -12,10 +12,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from benchmarks.live import job, live, until_state
+from oneshot_server.domain.requests import GenerateRequest
+from oneshot_server.pipeline.lora_sampling import choose_sampling
 from oneshot_server.pipeline.model import load_model
 from oneshot_server.pipeline.model_folder import STARTER
 from oneshot_server.pipeline.render import render_batch
@@ -56,18 +59,25 @@ def measure_daemon() -> float:
         row("memory of the daemon process", resident_megabytes(daemon.process.pid), "MB")
         warm = [job(daemon.client, "punchy kick") for _ in range(WARM_JOBS)]
         eights = [job(daemon.client, "punchy kick", "count", 8)[1] for _ in range(5)]
+        sixteens = [job(daemon.client, "punchy kick", "count", 16)[1] for _ in range(5)]
+        best = [job(daemon.client, "punchy kick", "quality", "best")[1] for _ in range(5)]
     first = statistics.median(first for first, _ in warm)
     one = statistics.median(end for _, end in warm)
     eight = statistics.median(eights)
     row("trigger to first event, median", 1000 * first, "ms")
     row("one warm job, trigger to done", 1000 * one, "ms")
     row("eight sounds in one job", 1000 * eight, f"ms = {eight / one:.2f} x one")
+    row("sixteen sounds in one job", 16 / statistics.median(sixteens), "sounds/s")
+    many = statistics.median(best)
+    row("one warm job with quality best", 1000 * many, f"ms = {many / one:.2f} x one")
     return one
 
 
 def measure_parts(one: float) -> None:
     """Print what of a warm job the UNet takes, by the same calls in this process."""
     model = load_model(STARTER, torch.device("cpu"))
+    sampling = choose_sampling(GenerateRequest(prompt="punchy kick"), (), model.card)
+    chosen: Any = model.distilled_unet if sampling.sampler == "distilled" else model.unet
     spent = 0.0
 
     class Timed:
@@ -76,11 +86,11 @@ def measure_parts(one: float) -> None:
         def __call__(self, *arguments: object) -> object:
             nonlocal spent
             begun = time.perf_counter()
-            result = model.unet(*arguments)
+            result = chosen(*arguments)
             spent += time.perf_counter() - begun
             return result
 
-    timed = replace(model, unet=Timed())
+    timed = replace(model, unet=Timed(), distilled_unet=Timed() if model.distilled_unet else None)
 
     def render() -> None:
         render_batch(
@@ -88,8 +98,9 @@ def measure_parts(one: float) -> None:
             "",
             [1],
             timed,
-            steps=model.card.steps,
-            guidance=model.card.guidance,
+            steps=sampling.steps,
+            guidance=sampling.guidance,
+            sampler=sampling.sampler,
             on_step=lambda _step, _steps: None,
         )
 
@@ -99,9 +110,9 @@ def measure_parts(one: float) -> None:
         spent = 0.0
         render()
         calls.append(spent)
-    unet = statistics.median(calls)
-    row("UNet calls of one job", 1000 * unet, "ms")
-    row("everything else, share of the warm job", 100 * (1 - unet / one), "%")
+    in_unet = statistics.median(calls)
+    row(f"UNet calls of one job: {sampling.steps} steps", 1000 * in_unet, "ms")
+    row("everything else, share of the warm job", 100 * (1 - in_unet / one), "%")
 
 
 def measure_sd15(one: float) -> None:
