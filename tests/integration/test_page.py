@@ -413,3 +413,22 @@ def test_a_page_elsewhere_in_the_same_browser_triggers_nothing(served, driver):
         server.shutdown()
     assert page.ask("sounds?text=stolen")["total"] == 0
     driver.get_log("browser")
+
+
+def test_a_sound_of_few_steps_is_on_a_pad_as_the_model_does_it(page):
+    """Its four steps are those of another UNet: the model's many would make noise of so few."""
+    wav = render(11, "quickest conga")
+    recipe = replace(extract(wav), sampler="distilled", steps=4, guidance=1.0, loras=())
+    (page.home / "samples" / "quickest_conga.wav").write_bytes(embed(wav, recipe))
+    page.type("#search", "quickest")
+    page.until("document.querySelector('#total').textContent === '1 sound'")
+    page.keys("\ue007")  # Enter
+    page.until("document.querySelector('#detail-path').textContent === 'quickest_conga.wav'")
+    page.click("#tab-pads")
+    page.click("#pad-grid .pad[data-place='5']")
+    page.until("document.querySelector('#pad-grid .pad.chosen').dataset.place === '5'")
+    page.js("document.getElementById('to-pad').click()")
+    page.until("document.querySelector('#pad-prompt').value === 'quickest conga'")
+    pad = page.ask("pads")["pads"][5]["pad"]
+    kept = {key: pad.get(key) for key in ("steps", "guidance", "seed")}
+    assert kept == {"steps": 0, "guidance": 0.0, "seed": 11}  # 0 is what the model does

@@ -11,7 +11,7 @@ import { ends, selected } from "./selection.js";
 const FILES = { vary: ["path"], inpaint: ["path"], morph: ["path_a", "path_b"] };
 const KEYS = { vary: ["strength"], inpaint: ["keep", "split"], morph: ["t"] };
 const PLAIN_PAD = {
-  negative: "", lora: "", steps: 0, guidance: 0, seconds: 0, tune: 0, level: 0, seed_policy: "new",
+  negative: "", lora: "", steps: 0, guidance: 0, quality: "quick", seconds: 0, tune: 0, level: 0, seed_policy: "new",
 };
 
 /** Variations of the selected sound. */
@@ -82,7 +82,9 @@ async function recipeOf(one) {
 
 /** What to ask for to have a recipe again, without its seed. */
 function recipeToRequest(recipe) {
-  const body = { steps: recipe.steps, guidance: recipe.guidance, sampler: recipe.sampler };
+  const { steps, guidance, sampler } = recipe;
+  // The model's few steps are what it does by itself; its many would make nothing of so few.
+  const body = sampler === "distilled" ? {} : { steps, guidance, sampler };
   if (recipe.prompt) body.prompt = recipe.prompt;
   if (recipe.negative) body.negative = recipe.negative;
   const loras = recipe.loras ?? [];
