@@ -181,6 +181,7 @@ class Pads:
             path, seconds = await asyncio.to_thread(self._soften, waiting, touch, name)
         except (MetadataError, FileNotFoundError) as error:
             log.warning("a sound in reserve is broken", path=str(waiting.path), error=str(error))
+            throw_away(waiting)
             self._samples.release(name)
             self._queue.restore(
                 [
@@ -200,15 +201,17 @@ class Pads:
         self._bus.emit(_journalled(path, waiting.seed, seconds).event(job))
         self._bus.emit(_done(job, began))
         # After the event: a disk takes its time, and a power cut in it takes this sound alone.
-        await asyncio.to_thread(self._samples.sync, path)
+        await asyncio.to_thread(self._settle, path, waiting)
 
     def _soften(self, waiting: Waiting, touch: Touch, name: str) -> tuple[Path, float]:
         from oneshot_server.library.touched_wav import touch_wav  # see ``start``
 
         wav, seconds = touch_wav(waiting.path.read_bytes(), touch)
-        path = self._samples.publish(wav, name, synced=False)
+        return self._samples.publish(wav, name, synced=False), seconds
+
+    def _settle(self, path: Path, waiting: Waiting) -> None:
         throw_away(waiting)
-        return path, seconds
+        self._samples.sync(path)
 
     def _in_background(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(work)

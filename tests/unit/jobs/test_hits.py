@@ -22,9 +22,15 @@ from oneshot_server.errors import (
     NotFoundError,
     ShutdownError,
 )
+from oneshot_server.jobs import reserve
 from oneshot_server.library.samples_folder import SamplesFolder
 from oneshot_server.library.touched_wav import touch_wav
 from tests.unit.jobs.pad_rig import KICK, run, sound
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch):
+    monkeypatch.setattr(reserve, "GATHER_SECONDS", 0.0)
 
 
 def test_a_hit_from_the_reserve_is_over_when_trigger_returns(tmp_path):
@@ -133,7 +139,7 @@ def test_when_more_than_half_of_the_reserve_is_missing_it_is_rendered_and_no_sin
             rig.pads.trigger(0, 1.0)
         assert len(rig.of(rig.pads.trigger(0, 1.0))) == 2  # half of it is still there
         rig.pads.trigger(1, 1.0)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
         again = rig.pads.trigger(0, 1.0)
         assert len(rig.of(again)) == 4
         assert rig.journal.history(again) != ()
@@ -215,6 +221,7 @@ def test_a_soft_hit_of_a_broken_file_is_rendered_instead_and_ends_once(tmp_path)
         job = rig.pads.trigger(0, 0.5)
         await rig.settled()
         assert [begun for begun, _ in rig.renderer.begun] == [job]
+        assert len(rig.folder.contents()) == 3, "nor does the next start find it"
         await rig.queue.engine_rendered(job, 0, 5, 0.01, sound(5))
         rig.queue.engine_done(job)
         assert [type(event) for event in rig.of(job)] == [Accepted, SamplePublished, Done]

@@ -18,6 +18,7 @@ SNARE = Pad(prompt="snare")
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch):
     monkeypatch.setattr(module, "SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr(module, "GATHER_SECONDS", 0.0)
 
 
 async def look(rig: PadRig) -> None:
@@ -51,6 +52,20 @@ def test_sounds_of_other_loras_or_steps_are_not_in_one_batch(tmp_path):
 
     pads = {0: KICK, 1: Pad(prompt="kick", lora="mine:0.5"), 2: Pad(prompt="kick", steps=5)}
     run(tmp_path, body, pads=pads, loras={"mine": 1})
+
+
+def test_a_roll_of_hits_is_rendered_as_one_batch(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "GATHER_SECONDS", 0.05)
+
+    async def body(rig):
+        await rig.fill()
+        for number in (0, 1, 0, 1, 0):
+            assert rig.reserve.take(number) is not None
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.5)
+        assert [len(asked) for _, asked in rig.renderer.spare] == [8, 5]
+
+    run(tmp_path, body, pads={0: KICK, 1: SNARE})
 
 
 def test_what_has_missed_longest_is_rendered_first(tmp_path):
@@ -206,7 +221,7 @@ def test_a_walk_goes_on_where_it_was_after_a_restart(tmp_path):
         assert {request.walk for request in rig.ask()} == {8}
         jobs = [rig.pads.trigger(0, 1.0) for _ in range(2)]
         assert [rig.of(job)[1].seed for job in jobs] == [100, 101]
-        await asyncio.sleep(0)
+        await asyncio.sleep(0.01)
         assert [request.seed for request in rig.ask()] == [104, 105]
 
     async def second(rig):
