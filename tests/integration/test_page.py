@@ -7,6 +7,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
@@ -25,6 +26,7 @@ from tests.integration.live_daemon import free_port
 from tests.unit.library.sounds import render
 
 pytestmark = needs_chromium
+CROWD = 320
 SCRIPT_NAME = "kick <img src=x onerror=window.pwned=1>.wav"
 # Waits for a sound to reach the analyser, from the moment on when it is called.
 HEARD = """
@@ -157,14 +159,33 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
     (samples / "leads outside.wav").symlink_to(outside)
     (samples / SCRIPT_NAME).write_bytes(tone(90))
     os.utime(samples / SCRIPT_NAME, (1e8, 1e8))
+    with daemon(home) as address:
+        yield address, home
+
+
+@contextmanager
+def daemon(home: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "tests.integration.fake_engine_daemon", str(home)]
     command += [str(free_port()), "web=True", "enabled=False"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            yield process.stdout.readline().strip(), home
+            yield process.stdout.readline().strip()
         finally:
             process.terminate()
             process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """So many sounds that most of them are on pages that are not fetched at first."""
+    home = tmp_path_factory.mktemp("crowd")
+    samples = home / "samples"
+    samples.mkdir()
+    for number in range(CROWD):
+        (samples / f"tom_{number:03}.wav").write_bytes(tone(80 + number, 0.1))
+        os.utime(samples / f"tom_{number:03}.wav", (number + 1e9, number + 1e9))
+    with daemon(home) as address:
+        yield address, home
 
 
 @pytest.fixture(scope="module")
@@ -175,9 +196,19 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture
 def page(served: tuple[str, Path], driver: Any) -> Iterator[Page]:
+    yield from opened(driver, served)
+
+
+@pytest.fixture
+def crowded(crowd: tuple[str, Path], driver: Any) -> Iterator[Page]:
+    yield from opened(driver, crowd, f"{CROWD} sounds")
+
+
+def opened(driver: Any, served: tuple[str, Path], total: str = "") -> Iterator[Page]:
     resize(driver, 1280, 720)
     page = Page(driver, *served)
     page.open()
+    page.until(f"document.querySelector('#total').textContent.includes('{total}')")
     driver.get_log("browser")
     yield page
     worst = [line for line in driver.get_log("browser") if line["level"] == "SEVERE"]
@@ -370,6 +401,256 @@ def test_a_path_over_the_map_becomes_a_morph_that_is_played(page):
     page.until("document.querySelectorAll('#strip .bead').length >= 5")
     page.until("document.querySelectorAll('#strip .coming').length === 0")
     page.until("document.querySelector('#strip .sounding')")
+
+
+# Keeps what the page asks for, and answers it by a function.
+ANSWER = """
+window.asked = [];
+const plain = window.fetch;
+window.fetch = (path, options = {}) => {
+  window.asked.push([path, options.body ? JSON.parse(options.body) : null]);
+  return (ANSWERED)(path) ?? plain(path, options);
+};
+"""
+EMPTY_SOUND = """((path) => path.startsWith("/api/published/")
+  ? Promise.resolve(new Response(new ArrayBuffer(0))) : null)"""
+REFUSED = "() => Promise.reject(new TypeError('Failed to fetch'))"
+SILENT = "The daemon does not answer. Is oneshot serve still running?"
+
+
+def tell(page: Page, name: str, value: Any = None) -> None:
+    """Tell the page an event as the daemon would."""
+    page.driver.execute_async_script(
+        "const [name, value, done] = arguments;"
+        "import('/bus.js').then(({ tell }) => { tell(name, value); done(); })",
+        name,
+        value,
+    )
+
+
+def choose(page: Page, name: str) -> None:
+    """Select a sound without hearing it; what was made from it may have its name, too."""
+    found = page.ask(f"sounds?text={name}&limit=500")["sounds"]
+    (sound,) = [one for one in found if one["path"] == f"{name}.wav"]
+    page.driver.execute_async_script(
+        "const [sound, done] = arguments;"
+        "import('/selection.js').then(({ select }) => { select(sound, { play: false }); done(); })",
+        sound,
+    )
+    page.until(f"document.querySelector('#detail-path').textContent === '{name}.wav'")
+
+
+def test_a_render_is_in_the_grid_before_the_library_knows_it(page):
+    first = "document.querySelector('.cell[aria-posinset=\"1\"]')"
+    before = page.ask("facets")["sounds"]
+    page.js(ANSWER.replace("ANSWERED", EMPTY_SOUND))
+    sample = {"job": "job-x", "index": 0, "seed": 7, "seconds": 0.25}
+    tell(page, "sample", {**sample, "path": "/somewhere/samples/deep_kick_7.wav"})
+    page.until(f"{first}.title === 'deep_kick_7.wav'")
+    assert page.js(f"return {first}.querySelector('.name').textContent") == "deep kick"
+    assert page.js(f"return {first}.querySelector('.kind').textContent") == "kick"
+    assert page.js("return document.querySelector('#total').textContent") == f"{before + 1} sounds"
+    known = {**page.ask("sounds?limit=1")["sounds"][0], "number": 10**6, "prompt": "deep kick G1"}
+    known |= {"path": "deep_kick_7.wav", "changed": 4e9}
+    tell(page, "library", {"now": [known], "gone": []})
+    page.until(f"{first}.querySelector('.name').textContent === 'deep kick G1'")
+    titles = page.js("return [...document.querySelectorAll('.cell:not([hidden])')].map(e=>e.title)")
+    assert titles.count("deep_kick_7.wav") == 1
+    # It was no file after all: the next look at the library shows what there is.
+    page.until(f"document.querySelector('#total').textContent === '{before} sounds'")
+    page.driver.get_log("browser")  # its picture was not found
+
+
+def test_a_star_for_a_render_waits_until_the_library_knows_it(page):
+    posted = "window.asked.filter(([path]) => path.includes('/stars'))"
+    page.js(ANSWER.replace("ANSWERED", f"(path) => {EMPTY_SOUND}(path)"))
+    page.driver.execute_async_script(
+        "const done = arguments[0];"
+        "Promise.all([import('/bus.js'), import('/selection.js')]).then(([{ on }, { star }]) => {"
+        "  on('published', ({ sound }) => star(4, sound)); done(); })"
+    )
+    sample = {"job": "job-y", "index": 0, "seed": 8, "seconds": 0.25}
+    tell(page, "sample", {**sample, "path": "/somewhere/samples/snare_8.wav"})
+    assert page.js(f"return {posted}") == []
+    (known,) = page.ask("sounds?text=kick_alpha")["sounds"]
+    tell(page, "library", {"now": [{**known, "path": "snare_8.wav"}], "gone": []})
+    assert page.until(f"{posted}[0]") == [f"/api/sounds/{known['number']}/stars", {"stars": 4}]
+
+
+def test_a_new_seed_of_a_variation_is_a_variation_of_the_same_sound(page):
+    choose(page, "kick_child")
+    answer = """(path) => path.startsWith("/api/vary")
+      ? Promise.resolve(new Response('{"job": "none"}', { status: 202 })) : null"""
+    page.js(ANSWER.replace("ANSWERED", answer))
+    page.keys("r")
+    asked = page.until("window.asked.find(([path]) => /vary|generate/.test(path))")
+    path, body = asked
+    assert path == "/api/vary"
+    assert (body["path"], body["strength"]) == ("kick_parent.wav", 0.5)
+    assert body["prompt"] == "dark kick"
+    assert "seed" not in body
+
+
+def test_a_new_seed_of_what_was_made_from_a_lost_sound_says_so(page):
+    choose(page, "kick_child")
+    answer = """(path) => path.endsWith("/family")
+      ? Promise.resolve(Response.json({ sounds: [], links: [] })) : null"""
+    page.js(ANSWER.replace("ANSWERED", answer))
+    page.keys("r")
+    page.until("document.querySelector('.toast')?.textContent.includes('kick_parent.wav')")
+
+
+def test_a_page_that_stays_open_forgets_old_jobs(page):
+    count = 400
+    page.js(
+        ANSWER.replace(
+            "ANSWERED",
+            "() => Promise.resolve(Response.json({ job: `j${window.asked.length}` }))",
+        )
+    )
+    kept = page.driver.execute_async_script(
+        "const [count, done] = arguments;"
+        "import('/prompt.js').then(async ({ begin, isMine }) => {"
+        "  for (let i = 0; i < count; i += 1) await begin('generate', { prompt: 'kick' }, 'kick');"
+        "  done([isMine('j1'), isMine(`j${count}`)]); })",
+        count,
+    )
+    assert kept == [False, True]
+
+
+def test_a_sound_is_as_loud_as_the_slider_says(page):
+    listen = """
+    const done = arguments[arguments.length - 1];
+    window.loudest = 0;
+    import("/audio.js").then(({ analyser }) => {
+      const samples = new Float32Array(analyser.fftSize);
+      setInterval(() => {
+        analyser.getFloatTimeDomainData(samples);
+        for (const sample of samples) window.loudest = Math.max(window.loudest, Math.abs(sample));
+      }, 5);
+      done();
+    });
+    """
+    heard = {}
+    for level in (0.8, 0.4):
+        page.js(
+            "const slider = document.querySelector('#volume'); slider.value = arguments[0];"
+            "slider.dispatchEvent(new Event('input'))",
+            level,
+        )
+        page.open()  # what the page begins with, not what the slider did last
+        page.driver.execute_async_script(listen)
+        choose(page, "kick_alpha")
+        page.keys(" ")
+        page.until("window.loudest > 0")
+        page.until("document.querySelector('#detail-sweep').getAnimations().length === 0")
+        heard[level] = page.js("return window.loudest")
+    page.js("localStorage.removeItem('volume')")
+    assert heard[0.8] == pytest.approx(0.7 * 0.8**2, rel=0.1)
+    assert heard[0.4] == pytest.approx(0.7 * 0.4**2, rel=0.1)
+
+
+@pytest.mark.parametrize("what", ["similar", "map", "recipe", "family", "vary", "stars"])
+def test_whatever_cannot_be_asked_for_is_said_in_words(page, what):
+    choose(page, "kick_alpha")
+    page.js(ANSWER.replace("ANSWERED", REFUSED))
+    acts = {
+        "similar": "l",
+        "map": "m",
+        "recipe": "r",
+        "vary": "v",
+        "stars": "3",
+        "family": "\ue014",
+    }
+    page.keys(acts[what])
+    page.until(f"[...document.querySelectorAll('.toast')].some(e => e.textContent === '{SILENT}')")
+
+
+def test_a_list_that_cannot_be_fetched_is_said_and_comes_by_itself(page):
+    page.js(ANSWER.replace("ANSWERED", "(path) => window.away ? " + f"({REFUSED})() : null"))
+    page.js("window.away = true")
+    page.type("#search", "snare")
+    page.until(f"document.querySelector('#waiting').textContent.includes('{SILENT}')")
+    page.js("window.away = false")
+    total = page.ask("sounds?text=snare")["total"]
+    page.until(f"document.querySelector('#total').textContent.startsWith('{total} sound')")
+    page.until("document.querySelector('#waiting').textContent === ''")
+
+
+def test_a_page_that_is_refused_the_events_asks_for_them_again(served, driver):
+    script = """
+    const Plain = window.EventSource;
+    let count = 0;
+    window.EventSource = class extends Plain {
+      constructor(path) { super((count += 1) === 1 ? "/api/nothing" : path); }
+    };
+    """
+    told = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+    try:
+        page = Page(driver, *served)
+        page.open()
+        page.until("document.querySelector('#no-daemon').hidden")
+    finally:
+        driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", told)
+        driver.get_log("browser")
+
+
+def test_the_end_of_a_long_list_is_reached_and_played_by_a_key(crowded):
+    page = crowded
+    page.keys("\ue014")
+    page.until("document.querySelector('#detail-path').textContent === 'tom_319.wav'")
+    page.hush()
+    page.keys("\ue010")  # End: its page is not there yet
+    assert page.hears()
+    page.until("document.querySelector('#detail-path').textContent === 'tom_000.wav'")
+    page.until(f"document.querySelector('#cell-{CROWD - 1}').ariaSelected === 'true'")
+    page.keys("\ue011")  # Home
+    page.until("document.querySelector('#detail-path').textContent === 'tom_319.wav'")
+
+
+def test_pictures_leave_connections_free_for_what_is_to_be_heard(crowded):
+    page = crowded
+    page.js("document.querySelector('#grid').scrollTop = 1500")
+    page.until("document.querySelectorAll('.cell:not([hidden]) .wave.coming').length === 0")
+    times = page.js(
+        "return performance.getEntriesByType('resource').filter(e => e.name.includes('/picture'))"
+        ".map(e => [e.startTime, e.responseEnd])"
+    )
+    assert len(times) > 20
+    at_once = max(sum(a <= start < b for a, b in times) for start, _ in times)
+    assert at_once <= 2
+
+
+def test_a_hundred_thousand_points_are_found_by_place_and_by_number(page):
+    found = page.driver.execute_async_script(
+        """
+        const done = arguments[0];
+        import("/map_points.js").then(({ Points, coloursOf }) => {
+          const rows = Array.from({ length: 100_000 }, (_, i) =>
+            [i + 1, (i % 317) / 158.5 - 1, Math.floor(i / 317) / 158 - 1, i % 3]);
+          const points = new Points(rows, ["kick", "", "snare"]);
+          const wrong = [];
+          for (let i = 0; i < 100_000; i += 997) {
+            const [x, y] = [points.xs[i], points.ys[i]];
+            const near = points.nearest({ x, y }, [0.02, 0.02], (a, b) => Math.hypot(a - x, b - y));
+            if (near !== i || points.placeOf(i + 1) !== i) wrong.push([i, near]);
+          }
+          const image = new ImageData(800, 600);
+          const began = performance.now();
+          points.draw(image, { x: 0, y: 0, scale: 1 }, 2, coloursOf(points.kinds));
+          const drawn = image.data.filter((value, i) => i % 4 === 3 && value).length;
+          const next = points.towards(points.placeOf(50_000), 1, 0);
+          done([wrong, drawn, points.names.map(({ name }) => name).sort(),
+            points.xs[next] > points.xs[49_999], performance.now() - began]);
+        });
+        """
+    )
+    wrong, drawn, names, right, spent = found
+    assert wrong == []
+    assert drawn > 100_000
+    assert names == ["kick", "snare"]
+    assert right
+    assert spent < 2000
 
 
 class Elsewhere(BaseHTTPRequestHandler):

@@ -14,8 +14,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import Route
 
 from oneshot_server.domain.core import Core
 from oneshot_server.domain.library import LibraryChange
@@ -39,6 +38,7 @@ from oneshot_server.transports.web.events import Events
 from oneshot_server.transports.web.guard import Guard
 from oneshot_server.transports.web.instrument import Instrument
 from oneshot_server.transports.web.openapi import openapi_document
+from oneshot_server.transports.web.page_files import PageFiles
 from oneshot_server.transports.web.sounds import Sounds
 from oneshot_server.transports.web.specs import Operation
 from oneshot_server.transports.web.uploads import Uploads
@@ -166,13 +166,13 @@ def _application(operations: Sequence[Operation]) -> Starlette:
     async def unknown(request: Request) -> Response:
         return problem_response(UnknownAddressError(f"no {request.url.path[:80]} here"))
 
-    page = files("oneshot_server.transports.web") / PAGE
+    page = PageFiles(files("oneshot_server.transports.web") / PAGE)
     return Starlette(
         routes=[
             *(Route(row.path, row.handle, methods=[row.method]) for row in operations),
             Route("/api/openapi.json", describe),
             Route("/api/{rest:path}", unknown, methods=["GET", "POST", "PUT", "DELETE"]),
-            Mount("/", StaticFiles(directory=str(page), html=True)),
+            Route("/{file:path}", page.answer, methods=["GET"]),
         ],
         exception_handlers={
             OneshotError: _refuse,

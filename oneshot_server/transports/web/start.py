@@ -1,6 +1,7 @@
 """Starts the page in a daemon that answers OSC already: what it needs takes its time to load."""
 
 import asyncio
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 SERVER: Final = "oneshot_server.transports.web.server"
+SWITCH_SECONDS: Final = 0.0005
+"""After which a thread that makes a list or a picture lets the event loop run. A hit gives its turn
+away at each of its system calls, and by Python's own 5 ms would wait as often for a busy thread."""
 
 
 async def start_web(
@@ -60,5 +64,6 @@ async def start_web(
     except AlreadyRunningError as error:
         log.warning("there is no page", why=str(error))
         return str(error)
+    sys.setswitchinterval(SWITCH_SECONDS)
     server.start()
     return server

@@ -41,8 +41,12 @@ function setView(name) {
     tab.tabIndex = one === name ? 0 : -1;
   }
   map.show(name === "map");
-  if (name === "grid") byId("grid").focus({ preventScroll: true });
-  if (name === "map") byId("map").focus({ preventScroll: true });
+}
+
+/** Go to a view, and let the keyboard be where its sounds are. */
+function goTo(name) {
+  setView(name);
+  if (name === "grid" || name === "map") byId(name).focus({ preventScroll: true });
 }
 
 function toggleHover() {
@@ -71,25 +75,25 @@ startKeys(
     { keys: ["0", "1", "2", "3", "4", "5"], help: "stars", act: ({ key }) => star(Number(key)) },
     { keys: ["v"], help: "vary", act: vary },
     { keys: ["r"], help: "the same recipe with a new seed", act: again },
-    { keys: ["l"], help: "more like this", act: () => { setView("grid"); alike(source); } },
+    { keys: ["l"], help: "more like this", act: () => { goTo("grid"); alike(source); } },
     { keys: ["a"], help: "one end of a morph", act: () => selected && setEnd("a", selected) },
     { keys: ["b"], help: "its other end", act: () => selected && setEnd("b", selected) },
     { keys: ["x"], help: "a sound between the two", act: between },
     { keys: ["t"], help: "add a tag", act: () => selected && byId("new-tag").focus() },
     { keys: ["w"], help: "waveforms or spectrograms", act: togglePicture },
     { keys: ["h"], help: "whether sounds play under the pointer", act: toggleHover },
-    { keys: ["g"], help: "grid", act: () => setView("grid") },
-    { keys: ["m"], help: "map", act: () => setView("map") },
-    { keys: ["p"], help: "pads", act: () => setView("pads") },
-    { keys: ["d"], help: "datasets and training", act: () => setView("train") },
+    { keys: ["g"], help: "grid", act: () => goTo("grid") },
+    { keys: ["m"], help: "map", act: () => goTo("map") },
+    { keys: ["p"], help: "pads", act: () => goTo("pads") },
+    { keys: ["d"], help: "datasets and training", act: () => goTo("train") },
     { keys: ["?"], help: "this list", act: () => byId("help-dialog").showModal() },
-    { keys: ["Escape"], help: "silence, and the grid", act: () => { hush(); document.body.classList.remove("detailed"); setView("grid"); } },
+    { keys: ["Escape"], help: "silence, and the grid", act: () => { hush(); document.body.classList.remove("detailed"); goTo("grid"); } },
   ],
   () => view,
   (event) => view === "grid" && grid.key(event),
 );
 
-for (const name of VIEWS) byId(`tab-${name}`).addEventListener("click", () => setView(name));
+for (const name of VIEWS) byId(`tab-${name}`).addEventListener("click", () => goTo(name));
 byId("tabs").addEventListener("keydown", (event) => {
   const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
   if (!step) return;

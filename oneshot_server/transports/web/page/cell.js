@@ -12,6 +12,7 @@ export function makeCell() {
     name: h("div", { class: "name" }),
     kind: h("span", { class: "kind" }),
     key: h("span", { class: "note" }),
+    made: h("span", { class: "made" }),
     length: h("span", { class: "length" }),
     stars: h("span", { class: "stars" }),
     sweep: h("div", { class: "sweep" }),
@@ -21,9 +22,9 @@ export function makeCell() {
     { class: "cell", role: "option", draggable: "true" },
     h("div", { class: "thumb" }, h("div", { class: "frame" }, parts.wave), parts.sweep, parts.stars),
     parts.name,
-    h("div", { class: "meta" }, parts.kind, parts.key, parts.length),
+    h("div", { class: "meta" }, parts.kind, parts.key, parts.made, parts.length),
   );
-  return { element, parts, sound: undefined, index: -1, total: -1, place: "", selected: null };
+  return { element, parts, sound: undefined, index: -1, total: -1 };
 }
 
 /** Show a sound in a cell; null for one that is still to come. */
@@ -43,7 +44,7 @@ export function fillCell(cell, sound, index, total) {
   element.classList.toggle("coming", !sound);
   picture(parts.wave, sound);
   if (!sound) {
-    for (const part of [parts.name, parts.kind, parts.key, parts.length, parts.stars]) {
+    for (const part of [parts.name, parts.kind, parts.key, parts.made, parts.length, parts.stars]) {
       part.textContent = "";
     }
     element.removeAttribute("title");
@@ -54,6 +55,8 @@ export function fillCell(cell, sound, index, total) {
   parts.name.textContent = title(sound);
   parts.kind.textContent = kindName(sound.kind);
   parts.key.textContent = sound.key;
+  parts.made.textContent = sound.parent ? "↳" : "";
+  parts.made.title = sound.parent ? `made from ${sound.parent}` : "";
   parts.length.textContent = shortSeconds(sound.seconds);
   parts.stars.textContent = "★".repeat(sound.stars);
   element.title = sound.path;

@@ -7,7 +7,7 @@ import { dragOut, stopSweep, sweep } from "./cell.js";
 import { byId, h, icon, settled } from "./dom.js";
 import { drawFamily } from "./family.js";
 import { isKnown, known } from "./fresh.js";
-import { kindName, shortSeconds, stem, title, tone } from "./kinds.js";
+import { decibels, kindName, shortSeconds, stem, title, tone } from "./kinds.js";
 import { again, between, inpaint, vary } from "./making.js";
 import { picture } from "./pictures.js";
 import { ends, listenTo, selected, setEnd, star, update } from "./selection.js";
@@ -92,7 +92,7 @@ function showFile(sound) {
 function showFacts(sound) {
   byId("detail-title").textContent = title(sound);
   byId("detail-path").textContent = sound.path;
-  const level = sound.level_db === null ? "–" : `${sound.level_db.toFixed(1)} dB`;
+  const level = sound.level_db === null ? "–" : decibels(sound.level_db);
   const bright = sound.brightness_hz === null ? "–" : `${(sound.brightness_hz / 1000).toFixed(1)} kHz`;
   const facts = [
     [kindName(sound.kind), "kind"],
@@ -178,6 +178,8 @@ function drawWave(buffer) {
   pen.fillStyle = getComputedStyle(byId("detail")).getPropertyValue("--tone");
   const samples = buffer.getChannelData(0);
   const middle = canvas.height / 2;
+  const loudest = samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 1e-4);
+  const tall = (middle * 0.95) / loudest;
   const per = samples.length / canvas.width;
   for (let x = 0; x < canvas.width; x += 1) {
     let low = 0;
@@ -187,8 +189,7 @@ function drawWave(buffer) {
       if (sample < low) low = sample;
       if (sample > high) high = sample;
     }
-    const top = middle - high * middle * 0.95;
-    pen.fillRect(x, top, 1, Math.max(scale, (high - low) * middle * 0.95));
+    pen.fillRect(x, middle - high * tall, 1, Math.max(scale, (high - low) * tall));
   }
 }
 

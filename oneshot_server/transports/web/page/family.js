@@ -64,6 +64,13 @@ function layOut({ sounds, links }) {
     }
     if (!moved) break;
   }
+  // A sound that comes from nowhere is beside its first child's other parents, not far from it.
+  for (const { number } of sounds) {
+    const children = links.filter(([parent, child]) => parent === number && depth.has(child));
+    const root = !links.some(([parent, child]) => child === number && depth.has(parent));
+    if (!root || !children.length) continue;
+    depth.set(number, Math.min(...children.map(([, child]) => depth.get(child))) - 1);
+  }
   const rows = new Map();
   const places = new Map();
   for (const { number } of sounds) {

@@ -30,8 +30,9 @@ export class Filters {
     this.makeStars();
     const soon = settled(COUNT_MS, () => this.count());
     on("library", soon);
-    on("lost", () => this.count());
+    on("caught up", () => this.count());
     on("query", () => this.show());
+    on("sounds", () => this.showWaiting());
   }
 
   /** Look for what was typed, if that is not what is shown. */
@@ -71,7 +72,7 @@ export class Filters {
       button.setAttribute("aria-pressed", place < query.stars),
     );
     if (!this.facets) return;
-    const { kinds, tags, sounds, waiting } = this.facets;
+    const { kinds, tags, sounds } = this.facets;
     const chips = [];
     if (like) chips.push(this.likeChip(like));
     chips.push(this.chip("all", sounds, !query.kind && !query.tag && !like, "", () =>
@@ -88,7 +89,14 @@ export class Filters {
         this.source.narrow({ tag: pressed ? "" : tag })));
     }
     byId("chips").replaceChildren(...chips);
-    byId("waiting").textContent = waiting ? `looking at ${waiting} files` : "";
+    this.showWaiting();
+  }
+
+  /** What the list cannot show, or not yet. */
+  showWaiting() {
+    const { waiting = 0 } = this.facets ?? {};
+    const looking = waiting ? `looking at ${waiting.toLocaleString()} files` : "";
+    byId("waiting").textContent = this.source.trouble || looking;
   }
 
   chip(name, count, pressed, colour, act, off = false) {

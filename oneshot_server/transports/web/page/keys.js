@@ -3,22 +3,25 @@
 import { byId, h } from "./dom.js";
 import { PAD_KEYS, strike } from "./pads.js";
 
+// What the views themselves listen to.
+const WALK = [
+  { keys: ["←", "→", "↑", "↓"], help: "the next sound, and play it" },
+  { keys: ["PgUp", "PgDn"], help: "a screen of sounds" },
+  { keys: ["Home", "End"], help: "the first sound, the last" },
+];
+const PADS = {
+  keys: ["Z", "…", "4"],
+  help: "in the view of pads: all sixteen, from the lower left; softly with Shift",
+};
+
 /** Listen to the keyboard: a table of keys and what they do, and what is done with all others. */
 export function startKeys(table, viewOf, otherwise) {
   const box = byId("help-keys");
-  for (const { keys, help } of table) {
-    const caps = keys.length > 3 ? [keys[0], keys.at(-1)] : keys;
-    const joined = caps.flatMap((key, place) => [place && keys.length > 3 ? "…" : "", h("kbd", {}, shown(key))]);
+  for (const { keys, help } of [...WALK, ...table, PADS]) {
+    const caps = keys.length > 4 ? [keys[0], "…", keys.at(-1)] : keys;
+    const joined = caps.map((key) => (key === "…" ? key : h("kbd", {}, shown(key))));
     box.append(h("div", {}, h("dt", {}, ...joined), h("dd", {}, help)));
   }
-  box.append(
-    h(
-      "div",
-      {},
-      h("dt", {}, h("kbd", {}, "Z"), "…", h("kbd", {}, "4")),
-      h("dd", {}, "in the view of pads: all sixteen, from the lower left"),
-    ),
-  );
   const byKey = new Map(table.flatMap((row) => row.keys.map((key) => [key, row])));
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -48,4 +51,4 @@ export function startKeys(table, viewOf, otherwise) {
   });
 }
 
-const shown = (key) => ({ " ": "Space", ArrowUp: "↑" })[key] ?? (key.length === 1 ? key.toUpperCase() : key);
+const shown = (key) => ({ " ": "Space", Escape: "Esc" })[key] ?? (key.length === 1 ? key.toUpperCase() : key);

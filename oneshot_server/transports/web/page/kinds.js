@@ -38,6 +38,9 @@ export const title = (sound) =>
 /** A path without folders and ending. */
 export const stem = (path) => path.split("/").pop().replace(/\.[^.]+$/, "");
 
+/** A level as people read it. */
+export const decibels = (level) => `${level < 0 ? "−" : ""}${Math.abs(level).toFixed(1)} dB`;
+
 /** Seconds as people read them. */
 export const shortSeconds = (seconds) =>
   seconds < 1 ? `${Math.round(seconds * 1000)} ms` : `${seconds.toFixed(2)} s`;

@@ -4,7 +4,7 @@ import { ask, get, said } from "./api.js";
 import { hit } from "./audio.js";
 import { on } from "./bus.js";
 import { byId, h, toast } from "./dom.js";
-import { toneOf } from "./kinds.js";
+import { title, toneOf } from "./kinds.js";
 import { toPad } from "./making.js";
 import { Recent } from "./recent.js";
 
@@ -18,11 +18,11 @@ export const PAD_KEYS = ["z", "x", "c", "v", "a", "s", "d", "f", "q", "w", "e", 
 const FIELDS = [
   ["name", "Name", "text"],
   ["prompt", "Prompt", "text"],
-  ["lora", "LoRA", "text"],
-  ["seconds", "Length", "number", { min: 0, max: 30, step: 0.05 }],
-  ["tune", "Tune", "number", { min: -24, max: 24, step: 1 }],
-  ["level", "Level", "number", { min: -40, max: 0, step: 1 }],
-  ["choke", "Choke", "number", { min: 0, max: 16, step: 1 }],
+  ["lora", "LoRA", "text", { placeholder: "none" }],
+  ["seconds", "Length s", "number", { min: 0, max: 30, step: 0.05, placeholder: "auto" }],
+  ["tune", "Tune st", "number", { min: -24, max: 24, step: 1 }],
+  ["level", "Level dB", "number", { min: -40, max: 0, step: 1 }],
+  ["choke", "Choke", "number", { min: 0, max: 16, step: 1, placeholder: "off" }],
 ];
 
 let pads = [];
@@ -83,8 +83,16 @@ export function startPads() {
     levels = told;
     showLevels();
   });
-  on("lost", load);
+  on("caught up", load);
   on("pad-set", loadPads);
+  on("selected", showSelected);
+  on("reselected", showSelected);
+  showSelected(null);
+}
+
+function showSelected(sound) {
+  byId("to-pad").disabled = !sound;
+  byId("to-pad").textContent = sound ? `Put “${title(sound)}” here` : "Select a sound to put it here";
 }
 
 /** Hit a pad of the bank that is shown. */
@@ -238,7 +246,8 @@ function fillForm() {
   byId("pad-number").textContent = `Pad ${BANKS[Math.floor(chosen / IN_BANK)]}${(chosen % IN_BANK) + 1}`;
   for (const name of [...FIELDS.map(([field]) => field), "seed_policy"]) {
     const input = byId(`pad-${name}`);
-    if (document.activeElement !== input) input.value = pad[name];
+    const empty = input.placeholder && pad[name] === 0; // which is how a pad says it
+    if (document.activeElement !== input) input.value = empty ? "" : pad[name];
   }
 }
 

@@ -9,12 +9,14 @@ const WIDTH = 192;
 const HEIGHT = 128;
 const FAINT = 0.16; // the spectrogram behind a waveform
 
-const wanted = new Map(); // canvas to the sound that it is to show, those asked for last first
+const wanted = new Map(); // canvas to what it is to show, in the order in which it was asked for
 const shown = new WeakMap(); // canvas to what it shows
 const inks = new Map(); // what kinds' colours are made of
 const sheet = new OffscreenCanvas(WIDTH, HEIGHT);
 const brush = sheet.getContext("2d");
 let loading = 0;
+let turn = 0; // of those that were asked for together
+let soon = false;
 
 /** Show a sound's picture on a canvas as soon as there is one; null for nothing. */
 export function picture(canvas, sound) {
@@ -26,14 +28,21 @@ export function picture(canvas, sound) {
   canvas.classList.add("coming");
   canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
   if (!url) return;
-  wanted.set(canvas, { url, look, kind: sound.kind });
-  next();
+  wanted.set(canvas, { url, look, kind: sound.kind, turn });
+  if (soon) return;
+  soon = true;
+  queueMicrotask(() => {
+    soon = false;
+    turn += 1;
+    next();
+  });
 }
 
 function next() {
   while (loading < AT_ONCE && wanted.size) {
-    // Those that were scrolled into view last are seen now.
-    const [canvas, want] = [...wanted].at(-1);
+    // Those that were asked for last are seen now, and of those the first are above.
+    let [canvas, want] = wanted.entries().next().value;
+    for (const [other, its] of wanted) if (its.turn > want.turn) [canvas, want] = [other, its];
     wanted.delete(canvas);
     fetchOne(canvas, want);
   }
@@ -76,8 +85,10 @@ function draw(canvas, image, kind) {
 function ink(kind) {
   if (!inks.has(kind)) {
     const colour = tone(kind);
-    const shade = brush.createLinearGradient(0, HEIGHT / 2, 0, HEIGHT);
-    shade.addColorStop(0, `color-mix(in oklab, ${colour} 55%, white)`);
+    const shade = brush.createLinearGradient(0, 0, 0, HEIGHT);
+    shade.addColorStop(0, colour);
+    shade.addColorStop(0.5, colour);
+    shade.addColorStop(0.5, `color-mix(in oklab, ${colour} 55%, white)`);
     shade.addColorStop(1, colour);
     inks.set(kind, shade);
   }

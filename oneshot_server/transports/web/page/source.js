@@ -33,7 +33,10 @@ export class Source {
     on("known", ({ before, sound }) => this.exchange(before, sound));
     on("changed", (sounds) => this.patch(sounds));
     on("library", (change) => this.follow(change));
-    on("lost", () => this.renew());
+    on("lost", async () => {
+      await this.renew();
+      tell("caught up"); // all else is asked for behind the sounds
+    });
   }
 
   /** How many there are. */

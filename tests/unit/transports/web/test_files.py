@@ -1,9 +1,11 @@
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from oneshot_server.domain.library import LibraryChange
 from oneshot_server.transports.fake_library import sound
+from oneshot_server.transports.web import server
 from tests.unit.transports.web.peer import run, until, wav
 
 OUTSIDE = (
@@ -266,3 +268,35 @@ def test_a_token_is_made_up_once_where_the_network_is_let_in_and_only_its_owner_
     assert token_for(own, file) == "one of my own, long"
     with pytest.raises(SettingsError, match=r"web\.token has 5 characters"):
         token_for(WebSettings(token="short"), file)
+
+
+def test_the_page_is_sent_with_its_types_and_only_if_it_is_another_one(tmp_path):
+    async def body(web):
+        page = await web.ask("GET", "/")
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert b"<!doctype html>" in page.content
+        assert (await web.ask("GET", "/index.html")).content == page.content
+        for file, media in {
+            "app.js": "text/javascript; charset=utf-8",
+            "style.css": "text/css; charset=utf-8",
+            "icon.svg": "image/svg+xml",
+            "manifest.webmanifest": "application/manifest+json",
+        }.items():
+            sent = await web.ask("GET", f"/{file}")
+            assert (sent.status, sent.headers["content-type"]) == (200, media)
+            assert sent.headers["cache-control"] == "no-cache"
+            again = await web.ask("GET", f"/{file}", If_None_Match=sent.headers["etag"])
+            assert (again.status, again.content) == (304, b"")
+            other = await web.ask("GET", f"/{file}", If_None_Match='"another"')
+            assert other.content == sent.content
+        assert (await web.ask("GET", "/nothing.js")).status == 404
+        assert (await web.ask("GET", "/page/app.js")).status == 404
+
+    run(tmp_path, body)
+
+
+def test_every_module_of_the_page_is_loaded_ahead():
+    page = Path(server.__file__).parent / "page"
+    text = (page / "index.html").read_text(encoding="utf-8")
+    modules = {file.name for file in page.glob("*.js")}
+    assert {name for name in modules if f'href="/{name}"' in text} == modules - {"app.js"}
