@@ -39,7 +39,7 @@ def chromium(folder: Path, width: int = 1280, height: int = 720) -> Iterator[Any
     service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
     driver = webdriver.Chrome(options=options, service=service)
     try:
-        driver.set_script_timeout(PATIENCE_SECONDS)
+        driver.set_script_timeout(2 * PATIENCE_SECONDS)
         resize(driver, width, height)
         yield driver
     finally:

