@@ -123,6 +123,10 @@ class Page:
     def js(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
 
+    def module(self, name: str, script: str, *arguments: Any) -> Any:
+        """What a script returns; what a module of the page exports is its ``it``."""
+        return self.js(f"return import('/{name}.js').then((it) => {{{script}}})", *arguments)
+
     def keys(self, *keys: str) -> None:
         from selenium.webdriver.common.action_chains import ActionChains
 
@@ -338,7 +342,10 @@ def test_a_family_is_drawn_and_leads_to_its_members(page):
     page.until("document.querySelector('#total').textContent === '1 sound'")
     page.keys("\ue007")
     page.until("document.querySelectorAll('#family .node').length === 2")
-    page.js("document.querySelector('#family .node:not(.here)').dispatchEvent(new Event('click'))")
+    page.js(
+        "document.querySelector('#family .node:not(.here)')"
+        ".dispatchEvent(new KeyboardEvent('keydown', { key: ' ', bubbles: true }))"
+    )
     page.until("document.querySelector('#detail-path').textContent === 'kick_parent.wav'")
 
 
@@ -444,7 +451,7 @@ ANSWER = """
 window.asked = [];
 const plain = window.fetch;
 window.fetch = (path, options = {}) => {
-  window.asked.push([path, options.body ? JSON.parse(options.body) : null]);
+  window.asked.push([path, typeof options.body === 'string' ? JSON.parse(options.body) : null]);
   return (ANSWERED)(path) ?? plain(path, options);
 };
 """
@@ -459,23 +466,25 @@ SILENT = "The daemon does not answer. Is oneshot serve still running?"
 
 def tell(page: Page, name: str, value: Any = None) -> None:
     """Tell the page an event as the daemon would."""
-    page.driver.execute_async_script(
-        "const [name, value, done] = arguments;"
-        "import('/bus.js').then(({ tell }) => { tell(name, value); done(); })",
-        name,
-        value,
-    )
+    page.module("bus", "it.tell(...arguments)", name, value)
+
+
+def held(path: str, answer: str) -> str:
+    """A script that answers requests whose path holds a text only when ``release`` is called."""
+    wait = f"new Promise((go) => (window.release = () => go({answer})))"
+    return ANSWER.replace("ANSWERED", f"(path) => path.includes('{path}') ? {wait} : null")
+
+
+def settle(page: Page) -> None:
+    """Let the page do what answers have brought: it is done before a request of now is answered."""
+    page.js("return fetch('/api/status').then((answer) => answer.text())")
 
 
 def choose(page: Page, name: str) -> None:
     """Select a sound without hearing it; what was made from it may have its name, too."""
     found = page.ask(f"sounds?text={name}&limit=500")["sounds"]
     (sound,) = [one for one in found if one["path"] == f"{name}.wav"]
-    page.driver.execute_async_script(
-        "const [sound, done] = arguments;"
-        "import('/selection.js').then(({ select }) => { select(sound, { play: false }); done(); })",
-        sound,
-    )
+    page.module("selection", "it.select(arguments[0], { play: false })", sound)
     page.until(f"document.querySelector('#detail-path').textContent === '{name}.wav'")
 
 
@@ -516,6 +525,32 @@ def test_a_star_for_a_render_waits_until_the_library_knows_it(page):
     (known,) = page.ask("sounds?text=kick_alpha")["sounds"]
     tell(page, "library", {"now": [{**known, "path": "snare_8.wav"}], "gone": []})
     assert page.until(f"{posted}[0]") == [f"/api/sounds/{known['number']}/stars", {"stars": 4}]
+
+
+def test_what_was_made_better_is_heard_in_place_of_its_draft(page):
+    page.js(ANSWER.replace("ANSWERED", EMPTY_SOUND))
+    sample = {"job": "job-z", "index": 0, "seed": 9, "seconds": 0.25}
+    file = "/somewhere/samples/draft_kick_9.wav"
+    tell(page, "sample", {**sample, "path": file, "draft": True})
+    page.click(".cell[title='draft_kick_9.wav']")
+    page.until("window.asked.some(([path]) => path === '/api/published/job-z/0')")
+    tell(page, "better", {**sample, "path": file, "seconds": 0.75})
+    page.until("document.querySelector('#facts').textContent.includes('750 ms')")
+    page.keys(" ")
+    page.until("window.asked.some(([path]) => path === '/api/published/job-z/0?better')")
+    href = page.js("return document.querySelector('#drag').getAttribute('href')")
+    assert href == "/api/published/job-z/0?better"
+
+
+def test_a_render_of_which_nothing_more_is_told_goes_when_events_were_lost(page):
+    page.js(ANSWER.replace("ANSWERED", EMPTY_SOUND))
+    before = page.ask("facets")["sounds"]
+    sample = {"job": "job-w", "index": 0, "seed": 10, "seconds": 0.25}
+    tell(page, "sample", {**sample, "path": "/somewhere/samples/ghost_kick_10.wav"})
+    page.until("document.querySelector('.cell[title=\"ghost_kick_10.wav\"]')")
+    tell(page, "lost")
+    page.until(f"document.querySelector('#total').textContent === '{before} sounds'")
+    assert "ghost_kick_10.wav" not in page.titles()
 
 
 def test_a_new_seed_of_a_variation_is_a_variation_of_the_same_sound(page):
@@ -677,6 +712,171 @@ def test_a_hundred_thousand_points_are_found_by_place_and_by_number(page):
     assert drawn > 100_000
     assert names == ["kick", "snare"]
     assert right
+
+
+def test_what_is_alike_does_not_come_after_a_later_search(page):
+    choose(page, "kick_alpha")
+    page.js(held("/similar", "Response.json([])"))
+    page.keys("l")
+    page.until("window.release")
+    page.type("#search", "hat_one")
+    page.until("document.querySelector('#total').textContent === '1 sound'")
+    page.js("window.release()")
+    settle(page)
+    assert page.js("return document.querySelector('.chip.like')") is None
+    assert page.titles() == ["hat one"]
+
+
+def test_escape_silences_whatever_sounds(page):
+    time = np.arange(120 * 8000) / 8000  # longer than anybody waits here
+    drone = encode_wav(0.5 * np.sin(2 * np.pi * 110 * time), 8000, "PCM_16")
+    (page.home / "samples" / "long drone.wav").write_bytes(drone)
+    page.until("document.querySelector('.cell[title=\"long drone.wav\"]')")
+    (sound,) = page.ask("sounds?text=drone")["sounds"]
+    choose(page, "kick_alpha")
+    page.keys(" ")  # the first key lets the page make sound at all
+    page.hush()
+    page.module("audio", "it.hit(arguments[0])", f"/api/sounds/{sound['number']}/file")
+    assert page.hears()
+    page.keys("\ue00c")  # Escape
+    page.until("window.hearNow() < 0.001")
+
+
+def test_a_pointer_that_crosses_the_parts_of_a_cell_plays_it(page):
+    page.keys("w", "w")  # a page that was not touched yet makes no sound
+    page.js(
+        "for (const part of ['.thumb', '.name'])"
+        " document.querySelector(`.cell[title='kick_alpha.wav'] ${part}`).dispatchEvent("
+        "new PointerEvent('pointerover', { bubbles: true, pointerType: 'mouse' }))"
+    )
+    assert page.hears()
+
+
+def test_a_sound_that_is_selected_behind_another_view_has_its_wave_later(page):
+    (sound,) = page.ask("sounds?text=kick_alpha")["sounds"]
+    page.keys("p")
+    page.module("selection", "it.select(arguments[0], { play: false })", sound)
+    page.module("audio", "return it.decoded(arguments[0]).then(() => true)", sound)
+    page.keys("g")
+    page.until(
+        "((canvas) => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)"
+        ".data.some(Boolean))(document.querySelector('#detail-wave-canvas'))"
+    )
+
+
+def test_pictures_that_did_not_come_come_when_the_daemon_is_back(served, driver):
+    script = """
+    window.refused = true;
+    const plain = Image.prototype.decode;
+    Image.prototype.decode = function () {
+      return window.refused ? Promise.reject(new Error("away")) : plain.call(this);
+    };
+    """
+    seen = "[...document.querySelectorAll('.cell:not([hidden]) .wave')]"
+    painted = (
+        f"{seen}.map((e) => e.getContext('2d').getImageData(0, 0, 192, 64).data.some(Boolean))"
+    )
+    told = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+    try:
+        page = Page(driver, *served)
+        page.open()
+        page.until(f"{seen}.every((e) => !e.classList.contains('coming'))")
+        assert not any(page.js(f"return {painted}"))
+        page.js("window.refused = false")
+        tell(page, "lost")
+        page.until(f"{painted}.every(Boolean)")
+    finally:
+        driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", told)
+        driver.get_log("browser")
+
+
+def test_a_path_that_is_closed_while_its_sounds_are_asked_for_stays_closed(page):
+    sounds = page.ask("sounds?text=kick&limit=2")["sounds"]
+    page.keys("m")
+    page.js(held("/api/morph", "Response.json({ job: 'job-m' }, { status: 202 })"))
+    page.module("morph_path", "it.playMorph(arguments[0])", sounds)
+    page.until("window.release")
+    page.click("#strip .plain")
+    page.js("window.release()")
+    settle(page)
+    assert page.js("return document.querySelector('#strip').hidden")
+    assert page.js("return window.asked.filter(([path]) => path === '/api/morph').length") == 1
+
+
+def test_a_page_behind_a_window_listens_only_to_be_heard(page):
+    page.js(
+        "window.closed_streams = 0; const plain = EventSource.prototype.close;"
+        "EventSource.prototype.close = function () {"
+        "  window.closed_streams += 1; plain.call(this); };"
+        "Object.defineProperty(document, 'hidden', { get: () => window.behind });"
+        "window.hide = (behind) => {"
+        "  window.behind = behind; document.dispatchEvent(new Event('visibilitychange')); }"
+    )
+    page.keys("p")
+    page.click("#monitor")
+    page.js("window.hide(true)")
+    assert page.js("return window.closed_streams") == 0
+    page.js("window.hide(false)")
+    page.click("#monitor")
+    page.js("window.hide(true)")
+    assert page.js("return window.closed_streams") == 1
+
+
+def test_the_pads_are_where_their_keys_are_whatever_is_written_on_them(page):
+    page.keys("p")
+    page.until("document.querySelector('#pad-grid .pad-key').textContent !== ''")
+    key = {"type": "rawKeyDown", "key": "y", "code": "KeyX", "windowsVirtualKeyCode": 89}
+    page.driver.execute_cdp_cmd("Input.dispatchKeyEvent", key)
+    page.until("document.querySelector('#pad-grid .pad.chosen').dataset.place === '1'")
+    page.driver.execute_cdp_cmd("Input.dispatchKeyEvent", {**key, "type": "keyUp"})
+
+
+def test_a_finger_that_stays_moves_the_map_from_where_it_is_and_no_broken_touch_plays(page):
+    found = page.module(
+        "map_gestures",
+        """
+        const canvas = document.createElement("canvas");
+        canvas.setPointerCapture = () => {};
+        const told = [];
+        const map = {
+          canvas, view: { x: 0, y: 0, scale: 1 }, width: 100, height: 100, walking: false,
+          zoom: (_, factor) => told.push(factor), click: () => told.push("click"),
+          walked: () => told.push("walked"), draw() {}, hover() {}, leave() {}, toMap() {},
+        };
+        it.followGestures(map);
+        const at = (type, pointerId, clientX) =>
+          canvas.dispatchEvent(new PointerEvent(type, { pointerId, clientX, button: 0 }));
+        at("pointerdown", 1, 10);
+        at("pointerdown", 2, 50);
+        at("pointermove", 2, 90);
+        at("pointerup", 2, 90);
+        at("pointermove", 1, 10);
+        const still = Math.abs(map.view.x);
+        at("pointermove", 1, 20);
+        at("pointerup", 1, 20);
+        at("pointerdown", 3, 5);
+        at("pointercancel", 3, 5);
+        at("pointerdown", 4, 5);
+        at("pointerup", 4, 5);
+        return [still, map.view.x, told];
+        """,
+    )
+    assert found == [0, -0.1, [2, "click"]]
+
+
+def test_files_dropped_while_others_are_sent_are_not_mixed_up_with_them(page):
+    page.js(held("/api/dropped/", "new Response(null, { status: 204 })"))
+    page.js(DROP, "first.wav", list(tone(80)))
+    page.until("document.querySelector('#drop-dialog').open")
+    page.click("#into-library")
+    page.until("window.release")
+    assert page.js("return document.querySelector('#into-dataset').disabled")
+    page.js(DROP, "second.wav", list(tone(90)))
+    page.until("document.querySelector('.toast')?.textContent.includes('still on their way')")
+    page.js("window.release()")
+    page.until("!document.querySelector('#drop-dialog').open")
+    sent = page.js("return window.asked.map(([path]) => path).filter((e) => e.includes('dropped'))")
+    assert sent == ["/api/dropped/first.wav"]
 
 
 class Elsewhere(BaseHTTPRequestHandler):

@@ -99,26 +99,33 @@ export const pictureUrl = (sound) => `/api/sounds/${sound.number}/picture?v=${ve
 const version = (sound) => sound.content.slice(0, 12);
 
 const EVENTS = [
-  "accepted", "progress", "notice", "sample", "training", "lora", "done", "failed", "cancelled",
+  "accepted", "progress", "notice", "sample", "better", "training", "lora", "done", "failed", "cancelled",
   "library", "status", "pads", "lost",
 ];
 
 let source = null;
 let again = 0;
+let unseen = false; // whether a hidden page listens, too
 
 /** Listen to the daemon while the page is seen: a hidden one holds no connection. */
 export function listen() {
-  const follow = () => {
-    if (document.hidden) {
-      clearTimeout(again);
-      source?.close();
-      source = null;
-    } else if (!source) {
-      connect();
-    }
-  };
   document.addEventListener("visibilitychange", follow);
   follow();
+}
+
+/** Whether to go on listening behind the window of a DAW, for what is to be heard. */
+export function listenUnseen(wanted) {
+  unseen = wanted;
+}
+
+function follow() {
+  if (document.hidden && !unseen) {
+    clearTimeout(again);
+    source?.close();
+    source = null;
+  } else if (!source) {
+    connect();
+  }
 }
 
 function connect() {

@@ -55,6 +55,23 @@ function toggleHover() {
   toast(grid.hovering ? "Sounds play under the pointer" : "Sounds play when they are clicked");
 }
 
+/** How loud it was; null if that was never said, or the browser is not to keep it. */
+function kept() {
+  try {
+    return localStorage.getItem(VOLUME);
+  } catch {
+    return null;
+  }
+}
+
+function keep(level) {
+  try {
+    localStorage.setItem(VOLUME, level);
+  } catch {
+    // It is as loud as this until the page is closed.
+  }
+}
+
 function togglePicture() {
   const spectral = document.body.classList.toggle("spectral");
   byId("picture").setAttribute("aria-pressed", spectral);
@@ -108,11 +125,11 @@ byId("hover").addEventListener("click", toggleHover);
 byId("picture").addEventListener("click", togglePicture);
 byId("help").addEventListener("click", () => byId("help-dialog").showModal());
 const volume = byId("volume");
-volume.value = localStorage.getItem(VOLUME) ?? volume.value;
+volume.value = kept() ?? volume.value;
 setVolume(Number(volume.value));
 volume.addEventListener("input", () => {
   setVolume(Number(volume.value));
-  localStorage.setItem(VOLUME, volume.value);
+  keep(volume.value);
 });
 byId("search").addEventListener("keydown", (event) => {
   if (event.key !== "Enter" && event.key !== "ArrowDown") return;

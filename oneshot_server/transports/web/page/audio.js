@@ -21,7 +21,8 @@ const coming = new Map(); // url to promise
 const queue = []; // urls to be fetched ahead
 let kept = 0;
 let fetching = 0;
-let current = null; // what is auditioned: {source, gain}
+const sounding = new Set(); // all that is heard: {source, gain}
+let current = null; // the one of them that is auditioned
 let wanted = ""; // url that was asked for last
 
 /** How loud, 0 to 1, as it is heard: half way is a quarter of the amplitude. */
@@ -45,7 +46,8 @@ export function hit(url, sound = null) {
 /** Fall silent. */
 export function hush() {
   wanted = "";
-  release();
+  sounding.forEach(release);
+  tell("hushed");
 }
 
 /** The decoded sound. */
@@ -96,31 +98,29 @@ function play(url, sound, alone) {
 }
 
 function start(buffer, sound, alone) {
-  if (alone) release();
+  if (alone && current) release(current);
   const source = new AudioBufferSourceNode(context, { buffer });
   const gain = new GainNode(context);
   source.connect(gain).connect(volume);
   source.start();
-  if (alone) {
-    const playing = { source, gain };
-    current = playing;
-    source.onended = () => {
-      if (current === playing) current = null;
-      gain.disconnect();
-    };
-  } else {
-    source.onended = () => gain.disconnect();
-  }
+  const playing = { source, gain };
+  sounding.add(playing);
+  if (alone) current = playing;
+  source.onended = () => {
+    sounding.delete(playing);
+    if (current === playing) current = null;
+    gain.disconnect();
+  };
   tell("playing", { sound, seconds: buffer.duration });
 }
 
-function release() {
-  if (!current) return;
+function release(playing) {
   const now = context.currentTime;
-  current.gain.gain.setValueAtTime(1, now);
-  current.gain.gain.linearRampToValueAtTime(0, now + FADE_SECONDS);
-  current.source.stop(now + FADE_SECONDS);
-  current = null;
+  playing.gain.gain.setValueAtTime(1, now);
+  playing.gain.gain.linearRampToValueAtTime(0, now + FADE_SECONDS);
+  playing.source.stop(now + FADE_SECONDS);
+  sounding.delete(playing);
+  if (current === playing) current = null;
 }
 
 function load(url, priority) {

@@ -1,6 +1,6 @@
 // Everything about the selected sound.
 
-import { fileUrl, get, post, said } from "./api.js";
+import { audioUrl, fileUrl, get, post, said } from "./api.js";
 import { context, decoded } from "./audio.js";
 import { on, tell } from "./bus.js";
 import { dragOut, stopSweep, sweep } from "./cell.js";
@@ -14,12 +14,15 @@ import { ends, listenTo, selected, setEnd, star, update } from "./selection.js";
 
 const FAMILY_MS = 150; // whoever walks through the sounds does not ask for each one's family
 
+let wave = { look: "", buffer: null }; // what is drawn large
+
 const familySoon = settled(FAMILY_MS, () => selected && showFamily(selected));
 
 export function startDetail(source) {
   on("selected", (sound) => show(sound));
   on("reselected", (sound) => {
     showFile(sound);
+    showWave(sound);
     showFacts(sound);
     showStars(sound);
     showTags(sound);
@@ -51,6 +54,7 @@ export function startDetail(source) {
     slider.addEventListener("input", write);
     write();
   }
+  new ResizeObserver(drawWave).observe(byId("detail-wave-canvas"));
   makeStars();
   showEnds();
 }
@@ -70,20 +74,17 @@ function putEnd(name) {
 function show(sound) {
   document.body.classList.add("detailed");
   byId("detail").scrollTop = 0;
-  byId("detail").style.setProperty("--tone", tone(sound.kind));
   showFile(sound);
   showFacts(sound);
   showStars(sound);
   showTags(sound);
-  decoded(sound).then(
-    (buffer) => selected?.path === sound.path && drawWave(buffer),
-    () => {}, // who plays it says why
-  );
+  showWave(sound);
   drawFamily(byId("family"), null, sound);
   familySoon();
 }
 
 function showFile(sound) {
+  byId("detail").style.setProperty("--tone", tone(sound.kind));
   byId("drag").href = fileUrl(sound);
   byId("drag").download = `${stem(sound.path)}.${sound.path.split(".").pop()}`;
   picture(byId("detail-spectrogram"), sound);
@@ -167,16 +168,26 @@ async function showFamily(sound) {
   drawFamily(byId("family"), family, sound);
 }
 
+async function showWave(sound) {
+  const look = `${audioUrl(sound)} ${sound.kind}`;
+  if (wave.look === look) return;
+  wave = { look, buffer: wave.buffer };
+  const buffer = await decoded(sound).catch(() => null); // who plays it says why
+  if (wave.look !== look) return;
+  wave = { look: buffer ? look : "", buffer };
+  drawWave();
+}
+
 /** The waveform as sharp as the screen is. */
-function drawWave(buffer) {
+function drawWave() {
   const canvas = byId("detail-wave-canvas");
   const scale = devicePixelRatio || 1;
   canvas.width = canvas.clientWidth * scale;
   canvas.height = canvas.clientHeight * scale;
+  if (!wave.buffer || !canvas.width) return;
   const pen = canvas.getContext("2d");
-  pen.clearRect(0, 0, canvas.width, canvas.height);
   pen.fillStyle = getComputedStyle(byId("detail")).getPropertyValue("--tone");
-  const samples = buffer.getChannelData(0);
+  const samples = wave.buffer.getChannelData(0);
   const middle = canvas.height / 2;
   const loudest = samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 1e-4);
   const tall = (middle * 0.95) / loudest;

@@ -8,7 +8,7 @@ const SOUND = /\.(wav|wave|aiff?|aifc|flac|og[ga]|mp3)$/i;
 const DEEPEST = 6;
 
 let waiting = []; // files that were dropped and have no place yet: {file, name}
-let folder = "";
+let sending = false;
 
 export function startDrop() {
   const veil = byId("veil");
@@ -49,13 +49,17 @@ export function startDrop() {
 
 /** Ask where the sounds among some files go; all else is left out. */
 export function take(files) {
+  if (sending) {
+    toast("The files before are still on their way");
+    return;
+  }
   waiting = files.filter(({ path }) => SOUND.test(path)).map(named);
   const out = files.length - waiting.length;
   if (!waiting.length) {
     toast(`No sounds among ${files.length} files: WAV, AIFF, FLAC, OGG or MP3`, true);
     return;
   }
-  folder = files[0].path.includes("/") ? files[0].path.split("/")[0] : "";
+  const folder = files[0].path.includes("/") ? files[0].path.split("/")[0] : "";
   byId("drop-head").textContent =
     `${waiting.length} ${waiting.length === 1 ? "sound" : "sounds"}` +
     (out ? `, ${out} other files are left out` : "");
@@ -77,6 +81,7 @@ async function send(urlOf, where) {
   const files = waiting;
   const bar = byId("drop-progress");
   bar.hidden = false;
+  setSending(true);
   let failed = 0;
   for (const [place, { file, name }] of files.entries()) {
     bar.style.setProperty("--fraction", place / files.length);
@@ -88,9 +93,15 @@ async function send(urlOf, where) {
       if (problem.status === 507 || failed > 5) break;
     }
   }
+  setSending(false);
   byId("drop-dialog").close();
   toast(`${files.length - failed} of ${files.length} sounds are in ${where}`);
   tell("uploaded", where);
+}
+
+function setSending(now) {
+  sending = now;
+  for (const id of ["into-dataset", "into-library"]) byId(id).disabled = now;
 }
 
 async function filesOf(transfer) {

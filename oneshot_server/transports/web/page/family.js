@@ -40,7 +40,7 @@ export function drawFamily(box, family, sound) {
         tabindex: "0",
         "aria-label": title(one),
         onclick: act,
-        onkeydown: (event) => event.key === "Enter" && act(),
+        onkeydown: (event) => [" ", "Enter"].includes(event.key) && act(),
       },
       s("circle", { cx, cy, r: RADIUS }),
       s("title", {}, `${title(one)} (${one.path})`),

@@ -57,6 +57,16 @@ on("sample", ({ job, index, path, seed, seconds }) => {
   tell("published", { job, sound });
 });
 
+// In a file that the library has not looked at yet is another sound now.
+on("better", ({ path, seconds }) => {
+  const file = path.split(/[\\/]/).pop();
+  const draft = unknown.get(file);
+  if (!draft) return;
+  const sound = { ...draft, seconds, url: `${draft.url}?better` };
+  unknown.set(file, sound);
+  tell("improved", sound);
+});
+
 on("library", ({ now, gone }) => {
   for (const [path, { number }] of latest) if (gone.includes(number)) latest.delete(path);
   for (const sound of now) {

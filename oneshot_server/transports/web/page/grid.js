@@ -4,6 +4,7 @@ import { prepare } from "./audio.js";
 import { on } from "./bus.js";
 import { dragOut, fillCell, makeCell, stopSweep, sweep } from "./cell.js";
 import { byId, h, settled } from "./dom.js";
+import { picture } from "./pictures.js";
 import { listenTo, select, selected } from "./selection.js";
 
 const LEAST_WIDTH = 148;
@@ -51,9 +52,10 @@ export class Grid {
     });
     this.canvas.addEventListener("pointerover", (event) => {
       const cell = cellOf(event);
+      if (cell === this.under) return; // only from one of its parts to another
       clearTimeout(dwell);
-      if (!cell?.sound || event.pointerType !== "mouse" || cell === this.under) return;
       this.under = cell;
+      if (!cell?.sound || event.pointerType !== "mouse") return;
       if (!this.hovering || event.buttons || !navigator.userActivation?.hasBeenActive) return;
       const { sound } = cell;
       prepare([sound]);
@@ -61,7 +63,7 @@ export class Grid {
     });
     this.canvas.addEventListener("pointerleave", () => {
       clearTimeout(dwell);
-      this.under = null;
+      this.under = undefined;
     });
     this.canvas.addEventListener("dragstart", (event) => {
       const cell = cellOf(event);
@@ -199,7 +201,11 @@ export class Grid {
       this.cells.push(cell);
       this.canvas.append(cell.element);
     }
-    while (this.cells.length > count) this.cells.pop().element.remove();
+    while (this.cells.length > count) {
+      const { element, parts } = this.cells.pop();
+      element.remove();
+      picture(parts.wave, null); // which nobody waits for any more
+    }
   }
 
   follow() {

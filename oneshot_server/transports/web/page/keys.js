@@ -1,7 +1,7 @@
 // The keyboard, and the page that shows it.
 
 import { byId, h } from "./dom.js";
-import { PAD_KEYS, strike } from "./pads.js";
+import { padOf, strike } from "./pads.js";
 
 // What the views themselves listen to.
 const WALK = [
@@ -37,7 +37,7 @@ export function startKeys(table, viewOf, otherwise) {
       if (button.matches(":focus-visible")) return;
       button.blur();
     }
-    const place = PAD_KEYS.indexOf(event.key.toLowerCase());
+    const place = padOf(event);
     if (viewOf() === "pads" && place >= 0) {
       event.preventDefault();
       if (!event.repeat) strike(place, event.shiftKey ? 0.5 : 1);

@@ -298,6 +298,7 @@ async function soundOf(number) {
   return asked.get(number);
 }
 
+on("lost", () => asked.clear());
 on("changed", (sounds) => {
   for (const sound of sounds) if (asked.has(sound.number)) asked.set(sound.number, sound);
 });

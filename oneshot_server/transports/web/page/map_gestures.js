@@ -11,9 +11,15 @@ export function followGestures(map) {
     return [event.clientX - box.left, event.clientY - box.top];
   };
   map.canvas.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
     map.canvas.setPointerCapture(event.pointerId);
     fingers.set(event.pointerId, here(event));
-    down = { from: here(event), view: { ...map.view }, moved: false, fingers: fingers.size };
+    if (down && fingers.size > 1) {
+      down.moved = true; // two fingers mean no sound, and draw nothing
+      down.walk = false;
+      return;
+    }
+    down = { from: here(event), view: { ...map.view }, moved: false };
     if (map.walking || event.shiftKey) {
       down.walk = true;
       map.drawn = [map.toMap(...down.from)];
@@ -32,7 +38,6 @@ export function followGestures(map) {
       const grown = Math.hypot(at[0] - other[1][0], at[1] - other[1][1]) /
         (Math.hypot(before[0] - other[1][0], before[1] - other[1][1]) || 1);
       map.zoom(other[1], grown);
-      down.moved = true;
       return;
     }
     const [dx, dy] = [at[0] - down.from[0], at[1] - down.from[1]];
@@ -49,9 +54,16 @@ export function followGestures(map) {
   map.canvas.addEventListener("pointerleave", () => map.leave());
   const up = (event) => {
     fingers.delete(event.pointerId);
-    if (!down || fingers.size) return;
+    if (!down) return;
     const { walk, moved } = down;
+    if (fingers.size) {
+      // The finger that stays goes on from where it is.
+      const [from] = fingers.values();
+      down = { from, view: { ...map.view }, moved: true };
+      return;
+    }
     down = null;
+    if (event.type === "pointercancel") return;
     if (walk && moved) map.walked();
     else if (!moved) map.click(here(event));
   };

@@ -18,12 +18,14 @@ export async function playMorph(sounds) {
   strip = sounds.map((sound) => ({ sound }));
   draw();
   prepare(sounds);
+  const mine = strip;
   const whole = [{ sound: sounds[0] }];
   for (let place = 1; place < sounds.length; place += 1) {
     for (let step = 1; step <= STEPS_BETWEEN; step += 1) {
       const t = step / (STEPS_BETWEEN + 1);
       const body = { path_a: sounds[place - 1].path, path_b: sounds[place].path, t };
       const answer = await ask("morph", body);
+      if (strip !== mine) return; // it was closed, or there is another one
       if (!answer) {
         playStrip(); // what is there already
         return;
@@ -94,6 +96,8 @@ function close() {
   playing += 1;
   draw();
 }
+
+on("hushed", () => (playing += 1));
 
 on("known", ({ before, sound }) => {
   const bead = strip.find((one) => one.sound?.number === before.number);

@@ -1,6 +1,6 @@
 // Pads: a row below everything, and a view of their own.
 
-import { ask, get, said } from "./api.js";
+import { ask, get, listenUnseen, said } from "./api.js";
 import { hit } from "./audio.js";
 import { on } from "./bus.js";
 import { byId, h, toast } from "./dom.js";
@@ -12,8 +12,10 @@ const IN_BANK = 16;
 const BANKS = ["A", "B", "C", "D"];
 const FLASH_MS = 140;
 const MOST_KEPT = 200; // hits
-// The keyboard as a drum machine has its pads: the lowest row is the first four.
-export const PAD_KEYS = ["z", "x", "c", "v", "a", "s", "d", "f", "q", "w", "e", "r", "1", "2", "3", "4"];
+// The keyboard as a drum machine has its pads, the lowest row is the first four: by the places of
+// the keys, as their letters are elsewhere on keyboards of other languages.
+const PAD_KEYS = [..."ZXCVASDFQWER"].map((letter) => `Key${letter}`)
+  .concat([..."1234"].map((digit) => `Digit${digit}`));
 
 const FIELDS = [
   ["name", "Name", "text"],
@@ -48,6 +50,7 @@ export function startPads() {
   );
   byId("monitor").addEventListener("click", () => {
     monitor = !monitor;
+    listenUnseen(monitor);
     byId("monitor").setAttribute("aria-pressed", monitor);
   });
   byId("kit").addEventListener("change", async () => {
@@ -88,6 +91,19 @@ export function startPads() {
   on("selected", showSelected);
   on("reselected", showSelected);
   showSelected(null);
+  nameKeys();
+}
+
+/** Which of a bank's pads a key of the keyboard hits; -1 for none. */
+export const padOf = (event) => PAD_KEYS.indexOf(event.code);
+
+/** Write on the pads what is on this keyboard's keys, where the browser knows it. */
+async function nameKeys() {
+  const names = await navigator.keyboard?.getLayoutMap?.().catch(() => null);
+  for (const cap of byId("pad-grid").querySelectorAll(".pad-key")) {
+    const code = PAD_KEYS[cap.parentElement.dataset.place];
+    cap.textContent = (names?.get(code) ?? code.at(-1)).toUpperCase();
+  }
 }
 
 function showSelected(sound) {
@@ -132,7 +148,7 @@ function makeKeys(box) {
             }
           },
         },
-        h("span", { class: "pad-key" }, PAD_KEYS[place].toUpperCase()),
+        h("span", { class: "pad-key" }),
         h("span", { class: "pad-name" }),
         h("span", { class: "pad-level" }),
       ),

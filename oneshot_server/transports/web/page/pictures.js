@@ -1,6 +1,7 @@
 // Pictures of sounds: a few at a time, so that what is to be heard never waits for what is to be seen.
 
 import { pictureUrl } from "./api.js";
+import { on } from "./bus.js";
 import { isKnown } from "./fresh.js";
 import { tone } from "./kinds.js";
 
@@ -11,6 +12,7 @@ const FAINT = 0.16; // the spectrogram behind a waveform
 
 const wanted = new Map(); // canvas to what it is to show, in the order in which it was asked for
 const shown = new WeakMap(); // canvas to what it shows
+const failed = new Set(); // canvases whose picture did not come
 const inks = new Map(); // what kinds' colours are made of
 const sheet = new OffscreenCanvas(WIDTH, HEIGHT);
 const brush = sheet.getContext("2d");
@@ -25,6 +27,7 @@ export function picture(canvas, sound) {
   if (shown.get(canvas) === look) return;
   wanted.delete(canvas);
   shown.delete(canvas);
+  failed.delete(canvas);
   canvas.classList.add("coming");
   canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
   if (!url) return;
@@ -48,6 +51,11 @@ function next() {
   }
 }
 
+on("lost", () => {
+  for (const canvas of failed) shown.delete(canvas); // which the next list of sounds asks for again
+  failed.clear();
+});
+
 async function fetchOne(canvas, want) {
   loading += 1;
   shown.set(canvas, want.look);
@@ -59,7 +67,10 @@ async function fetchOne(canvas, want) {
     if (shown.get(canvas) === want.look) draw(canvas, image, want.kind);
   } catch {
     // A file that cannot be drawn is said by what plays it; its cell stays without a picture.
-    if (shown.get(canvas) === want.look) canvas.classList.remove("coming");
+    if (shown.get(canvas) === want.look) {
+      canvas.classList.remove("coming");
+      failed.add(canvas);
+    }
   }
   loading -= 1;
   next();

@@ -61,6 +61,7 @@ export function update(sounds) {
 }
 
 on("library", ({ now }) => update(now));
+on("improved", (sound) => update([sound]));
 
 on("known", ({ before, sound }) => {
   adopt(before, sound);

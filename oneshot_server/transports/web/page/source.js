@@ -26,6 +26,7 @@ export class Source {
     this.coming = new Set(); // pages that were asked for
     this.lookedAt = [0];
     this.turn = 0;
+    this.search = 0; // what was looked for last
     this.spent = 0; // by the last answer, milliseconds
     this.ended = 0;
     this.control = new AbortController();
@@ -34,6 +35,7 @@ export class Source {
     on("changed", (sounds) => this.patch(sounds));
     on("library", (change) => this.follow(change));
     on("lost", async () => {
+      this.front = []; // nobody tells any more what became of it
       await this.renew();
       tell("caught up"); // all else is asked for behind the sounds
     });
@@ -53,6 +55,7 @@ export class Source {
   /** Change what is looked for; it is there when the promise is kept. */
   async narrow(change) {
     Object.assign(this.query, change);
+    this.search += 1;
     this.like = null;
     this.front = [];
     tell("query", this.query);
@@ -61,8 +64,9 @@ export class Source {
 
   /** Look for what is most like a sound. */
   async alikeTo(sound) {
+    const search = (this.search += 1);
     const near = await said(get(`sounds/${sound.number}/similar`, { count: MOST_ALIKE }));
-    if (!near) return;
+    if (!near || search !== this.search) return;
     this.like = sound;
     this.alike = [sound, ...near.map((one) => one.sound)];
     tell("query", this.query);
@@ -221,6 +225,12 @@ export class Source {
   }
 
   follow({ now, gone }) {
+    if (this.like) {
+      if (!gone.length) return;
+      this.alike = this.alike.filter((sound) => !gone.includes(sound.number));
+      tell("sounds", { fresh: false });
+      return;
+    }
     const strange = now.filter((sound) => this.placeOf(sound.number) < 0);
     if (!strange.length && !gone.length) return;
     const newest = this.at(0)?.changed ?? 0;

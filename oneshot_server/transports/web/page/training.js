@@ -9,6 +9,7 @@ import { drawLoss } from "./loss_curve.js";
 import { begin } from "./prompt.js";
 
 const LOOK_MS = 400;
+const MOST_POINTS = 4000; // of the curve, as the daemon keeps
 const LIKED = 4; // stars
 const OF_TRAININGS = ["skipped", "memory", "held", "stars"]; // notices that nothing else gives
 
@@ -28,6 +29,7 @@ export function startTraining() {
     if (event.job !== run.job) run = { job: event.job, losses: [] };
     Object.assign(run, event);
     run.losses.push([event.step, event.loss]);
+    if (run.losses.length > MOST_POINTS) run.losses.shift();
     running = true;
     show();
   });
