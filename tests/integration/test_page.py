@@ -504,10 +504,34 @@ def test_a_render_is_in_the_grid_before_the_library_knows_it(page):
     page.until(f"{first}.querySelector('.name').textContent === 'deep kick G1'")
     titles = page.js("return [...document.querySelectorAll('.cell:not([hidden])')].map(e=>e.title)")
     assert titles.count("deep_kick_7.wav") == 1
+    page.until(f"!{first}.querySelector('.wave.coming')")
     # It was no file after all: the next look at the library shows what there is.
     page.until("window.release")
     page.js("window.held = false; window.release()")
     page.until(f"document.querySelector('#total').textContent === '{before} sounds'")
+    page.driver.get_log("browser")  # its picture was not found
+
+
+def test_a_new_sound_moves_the_others_and_none_is_drawn_anew(page):
+    page.js(ANSWER.replace("ANSWERED", f"(path) => {HELD_LIST}(path) ?? {EMPTY_SOUND}(path)"))
+    page.until("document.querySelectorAll('.cell:not([hidden]) .wave.coming').length === 0")
+    cell = "document.querySelector('.cell[title=\"kick_alpha.wav\"]')"
+    place = int(page.js(f"return {cell}.id").removeprefix("cell-"))
+    page.js(f"window.kept = {cell}")
+    sample = {"job": "job-v", "index": 0, "seed": 11, "seconds": 0.25}
+    tell(page, "sample", {**sample, "path": "/somewhere/samples/newest_kick_11.wav"})
+    page.until(f"{cell}.id === 'cell-{place + 1}'")
+    assert page.js(f"return {cell} === window.kept && !{cell}.querySelector('.wave.coming')")
+    ids = page.js("return [...document.querySelectorAll('.cell[id]')].map((e) => e.id)")
+    assert len(ids) == len(set(ids))
+    # Nor is its own cell, when the library knows it.
+    page.js("window.kept = document.querySelector('#cell-0')")
+    (known,) = page.ask("sounds?text=kick_alpha")["sounds"]
+    known |= {"path": "newest_kick_11.wav", "number": 10**6, "changed": 4e9}
+    tell(page, "library", {"now": [known], "gone": []})
+    assert page.js("return window.kept === document.querySelector('#cell-0')")
+    assert page.js("return window.kept.title") == "newest_kick_11.wav"
+    page.until("!window.kept.querySelector('.wave.coming')")
     page.driver.get_log("browser")  # its picture was not found
 
 

@@ -7,6 +7,8 @@ import { select } from "./selection.js";
 const STEP_X = 64;
 const STEP_Y = 30;
 const RADIUS = 8;
+const REACH = 14; // of a finger
+const HINT = "left: where it comes from, right: what came of it";
 
 /** Draw the family into a box; a sound without one leaves it empty. */
 export function drawFamily(box, family, sound) {
@@ -28,6 +30,8 @@ export function drawFamily(box, family, sound) {
       const half = (x1 + x2) / 2;
       return s("path", { class: "line", d: `M${x1} ${y1}C${half} ${y1} ${half} ${y2} ${x2} ${y2}` });
     });
+  const hint = h("div", { class: "hint" }, HINT);
+  const name = (one) => () => (hint.textContent = one ? title(one) : HINT);
   const nodes = family.sounds.map((one) => {
     const [cx, cy] = at(one.number);
     const act = () => select(one);
@@ -40,14 +44,19 @@ export function drawFamily(box, family, sound) {
         tabindex: "0",
         "aria-label": title(one),
         onclick: act,
+        onpointerenter: name(one),
+        onpointerleave: name(null),
+        onfocus: name(one),
+        onblur: name(null),
         onkeydown: (event) => [" ", "Enter"].includes(event.key) && act(),
       },
+      s("circle", { cx, cy, r: REACH, class: "reach" }),
       s("circle", { cx, cy, r: RADIUS }),
       s("title", {}, `${title(one)} (${one.path})`),
     );
   });
   const svg = s("svg", { width, height, viewBox: `0 0 ${width} ${height}` }, ...lines, ...nodes);
-  box.append(svg, h("div", { class: "hint" }, "left: where it comes from, right: what came of it"));
+  box.append(svg, hint);
 }
 
 /** Generation and row of each sound: a child is one step to the right of its last parent. */

@@ -162,20 +162,38 @@ export class Grid {
     const last = Math.min(total, (top + seen + 1) * this.columns);
     this.source.look(first, Math.max(first, last - 1));
     this.ensure(seen + 1);
-    // Each place has a cell of its own by its remainder, so that scrolling refills few of them.
-    for (let index = first; index < first + this.cells.length; index += 1) {
-      this.drawCell(this.cells[index % this.cells.length], index, index < last, total);
-    }
+    const { taken, free } = this.share(first, last);
+    taken.forEach((cell, place) => this.drawCell(cell, first + place, total));
+    for (const cell of free) this.setThere(cell, false);
     this.prepareSoon();
   }
 
-  drawCell(cell, index, there, total) {
-    const { element } = cell;
-    if (cell.there !== there) {
-      cell.there = there;
-      element.hidden = !there;
+  /** A cell for each place: the one that shows its sound already, else one to be filled. */
+  share(first, last) {
+    const shown = new Map(this.cells.map((cell) => [cell.sound?.path, cell]));
+    const free = new Set(this.cells);
+    const taken = [];
+    for (let index = first; index < last; index += 1) {
+      const sound = this.source.at(index);
+      const cell = sound && shown.get(sound.path);
+      taken.push(free.delete(cell) ? cell : null);
     }
-    if (!there) return;
+    const rest = free.values();
+    return { taken: taken.map((cell) => cell ?? rest.next().value), free: rest };
+  }
+
+  setThere(cell, there) {
+    if (cell.there === there) return;
+    cell.there = there;
+    cell.element.hidden = !there;
+    if (there) return;
+    cell.index = -1;
+    cell.element.removeAttribute("id"); // another one has it
+  }
+
+  drawCell(cell, index, total) {
+    const { element } = cell;
+    this.setThere(cell, true);
     const x = GAP + (index % this.columns) * (this.width + GAP);
     const y = GAP + Math.floor(index / this.columns) * this.rowHeight;
     const at = `translate(${x}px, ${y}px)`;
@@ -183,9 +201,9 @@ export class Grid {
       cell.at = at;
       element.style.transform = at;
     }
-    const before = cell.sound?.number;
+    const before = cell.sound?.path;
     fillCell(cell, this.source.at(index), index, total);
-    if (before !== cell.sound?.number) stopSweep(cell.parts.sweep);
+    if (before !== cell.sound?.path) stopSweep(cell.parts.sweep);
     const chosen = Boolean(cell.sound) && cell.sound.number === selected?.number;
     if (cell.chosen !== chosen) {
       cell.chosen = chosen;

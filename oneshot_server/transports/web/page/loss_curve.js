@@ -2,9 +2,9 @@
 
 const ROOM = { left: 48, right: 14, top: 14, bottom: 26 };
 const LINES = 5; // at the most
-const SHARE = 0.06; // of all points are a mean's, to each side
+const SHARE = 0.08; // of all points are a mean's, to each side
 const FONT = "11px ui-monospace, Menlo, Consolas, monospace";
-const INK = { line: "#20242c", text: "#8b929d", faint: "rgb(255 180 84 / 32%)", bright: "#ffb454" };
+const INK = { line: "#20242c", text: "#8b929d", faint: "rgb(255 180 84 / 40%)", bright: "#ffb454" };
 
 /** Draw pairs of step and loss. */
 export function drawLoss(canvas, losses) {
@@ -81,8 +81,8 @@ function meansOf(values) {
   for (const value of values) sums.push(sums.at(-1) + value);
   const reach = Math.ceil(SHARE * values.length);
   return values.map((_, place) => {
-    const near = Math.min(reach, place, values.length - 1 - place);
-    return (sums[place + near + 1] - sums[place - near]) / (2 * near + 1);
+    const [first, end] = [Math.max(0, place - reach), Math.min(values.length, place + reach + 1)];
+    return (sums[end] - sums[first]) / (end - first);
   });
 }
 

@@ -185,7 +185,7 @@ function setBank(number) {
   [...byId("banks").children].forEach((button, place) =>
     button.setAttribute("aria-pressed", place === number),
   );
-  choosePad(bank * IN_BANK + (chosen % IN_BANK));
+  chosen = bank * IN_BANK + (chosen % IN_BANK);
   show();
 }
 
@@ -201,7 +201,7 @@ function show() {
     key.title = pad?.prompt ?? "";
   }
   showLevels();
-  fillForm();
+  choosePad(chosen);
 }
 
 function showLevels() {
