@@ -150,6 +150,7 @@ function show() {
   byId("stop-training").onclick = () => ask("cancel", { job: run.job });
   const none = !run.job || (running && run.over);
   byId("training-head").textContent = none ? (running ? PREPARING : IDLE) : run.dataset;
+  byId("training-head").classList.toggle("idle", none);
   byId("training-facts").replaceChildren(...(none ? [] : facts()));
   const bar = byId("training-bar");
   bar.hidden = none;
