@@ -1,7 +1,7 @@
 """What the daemon is doing, its pads and its lists by HTTP."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -51,12 +51,20 @@ class Instrument:
         core: the daemon without its transports.
         midi: MIDI, to be watched.
         events: what is told to pages.
+        picture_of: answers with the picture of a file.
     """
 
-    def __init__(self, core: Core, midi: Midi, events: Events) -> None:
+    def __init__(
+        self,
+        core: Core,
+        midi: Midi,
+        events: Events,
+        picture_of: Callable[[Path], Awaitable[Response]],
+    ) -> None:
         self._core = core
         self._midi = midi
         self._events = events
+        self._picture_of = picture_of
         self._published: dict[tuple[str, int], str] = {}
         self._unsubscribe = core.subscribe(self._on_event)
 
@@ -98,6 +106,14 @@ class Instrument:
         )
         yield Operation(
             method="GET",
+            path="/api/published/{job}/{index}/picture",
+            help="its picture, as the library's sounds have it",
+            path_parameters=(JOB, INDEX),
+            media="image/png",
+            handle=self._picture,
+        )
+        yield Operation(
+            method="GET",
             path="/api/events",
             help="server-sent events: accepted, progress, notice, sample, better, training, lora, "
             "done, failed, cancelled as in OSC; library (now: sounds that came or changed; gone: "
@@ -132,10 +148,16 @@ class Instrument:
         return json_response([Named(name=item.name, detail=item.detail) for item in items])
 
     async def _sound(self, request: Request) -> Response:
+        return FileResponse(await self._file(request))
+
+    async def _picture(self, request: Request) -> Response:
+        return await self._picture_of(await self._file(request))
+
+    async def _file(self, request: Request) -> Path:
         path = self._published.get((path_text(request, JOB), path_number(request, INDEX)))
         if path is None or not await asyncio.to_thread(Path(path).is_file):
             raise NotFoundError("no sound of a job that was published lately")
-        return FileResponse(path)
+        return Path(path)
 
     def _on_event(self, event: JobEvent) -> None:
         if isinstance(event, SamplePublished):

@@ -97,8 +97,8 @@ class WebServer:
             loras=loras,
             most_bytes=settings.upload_megabytes * 10**6,
         )
-        self._instrument = Instrument(core, midi, self._events)
         self._sounds = Sounds(core.library)
+        self._instrument = Instrument(core, midi, self._events, self._sounds.picture_of)
         self.operations: Sequence[Operation] = (
             *self._instrument.operations(),
             *Commands(core, midi).operations(),

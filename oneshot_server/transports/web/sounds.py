@@ -234,6 +234,14 @@ class Sounds:
             path, filename=path.name, content_disposition_type="inline", headers=FOR_EVER
         )
 
+    async def picture_of(self, path: Path) -> Response:
+        """The picture of a file that the library may not know yet."""
+        try:
+            content = await self._pictures.run(sound_picture, path)
+        except (MetadataError, OSError) as error:
+            raise NotFoundError(str(error)) from None
+        return Response(content, media_type="image/png")
+
     async def _audio(self, request: Request) -> Response:
         return await self._made_of(request, self._files, _file_to_wav, "audio/wav")
 

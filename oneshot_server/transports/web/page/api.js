@@ -94,7 +94,9 @@ export const audioUrl = (sound) =>
   /\.aif[fc]?$/i.test(sound.path)
     ? `/api/sounds/${sound.number}/audio?v=${version(sound)}`
     : fileUrl(sound);
-export const pictureUrl = (sound) => `/api/sounds/${sound.number}/picture?v=${version(sound)}`;
+export const pictureUrl = (sound) =>
+  sound.url?.replace(/\?|$/, (tail) => `/picture${tail}`) ??
+  `/api/sounds/${sound.number}/picture?v=${version(sound)}`;
 
 const version = (sound) => sound.content.slice(0, 12);
 

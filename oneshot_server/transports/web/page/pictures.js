@@ -2,7 +2,6 @@
 
 import { pictureUrl } from "./api.js";
 import { on } from "./bus.js";
-import { isKnown } from "./fresh.js";
 import { tone } from "./kinds.js";
 
 const AT_ONCE = 2; // of the six connections that a browser has to the daemon
@@ -12,6 +11,7 @@ const FAINT = 0.16; // the spectrogram behind a waveform
 
 const wanted = new Map(); // canvas to what it is to show, in the order in which it was asked for
 const shown = new WeakMap(); // canvas to what it shows
+const paths = new WeakMap(); // canvas to the sound's file
 const failed = new Set(); // canvases whose picture did not come
 const inks = new Map(); // what kinds' colours are made of
 const sheet = new OffscreenCanvas(WIDTH, HEIGHT);
@@ -20,16 +20,24 @@ let loading = 0;
 let turn = 0; // of those that were asked for together
 let soon = false;
 
-/** Show a sound's picture on a canvas as soon as there is one; null for nothing. */
+/**
+ * Show a sound's picture on a canvas as soon as there is one; null for nothing.
+ *
+ * Of the same sound, which the library knows now or which was made better, the last one stays until
+ * then.
+ */
 export function picture(canvas, sound) {
-  const url = sound && isKnown(sound) ? pictureUrl(sound) : "";
+  const url = sound ? pictureUrl(sound) : "";
   const look = url && `${url} ${sound.kind}`;
   if (shown.get(canvas) === look) return;
   wanted.delete(canvas);
   shown.delete(canvas);
   failed.delete(canvas);
-  canvas.classList.add("coming");
-  canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+  if (!sound || paths.get(canvas) !== sound.path) {
+    canvas.classList.add("coming");
+    canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+  }
+  paths.set(canvas, sound?.path);
   if (!url) return;
   wanted.set(canvas, { url, look, kind: sound.kind, turn });
   if (soon) return;

@@ -6,11 +6,12 @@ from oneshot_server.domain.events import Done, JobId, Progress, SamplePublished
 from oneshot_server.domain.library import LibraryChange
 from oneshot_server.domain.midi import Learned
 from oneshot_server.domain.requests import LoraWeight
+from oneshot_server.library.sound_picture import sound_picture
 from oneshot_server.transports.fake_library import sound
 from oneshot_server.transports.osc.parse import parse
 from oneshot_server.transports.osc.specs import REQUESTS
 from oneshot_server.transports.web.commands import body_to_message
-from tests.unit.transports.web.peer import run, until
+from tests.unit.transports.web.peer import run, until, wav
 
 
 def test_a_json_object_is_the_osc_message_that_says_the_same():
@@ -150,12 +151,19 @@ def test_events_of_jobs_and_of_the_library_are_streamed(tmp_path):
     run(tmp_path, body)
 
 
-def test_a_sound_that_was_published_just_now_is_heard_before_the_library_knows_it(tmp_path):
+def test_a_sound_that_was_published_just_now_is_heard_and_seen_before_the_library_knows_it(
+    tmp_path,
+):
     async def body(web):
         path = tmp_path / "kick.wav"
         path.write_bytes(b"RIFF, or so")
         web.core.emit(SamplePublished(job=JobId("a"), index=0, path=str(path), seed=1, seconds=0.1))
         assert (await web.ask("GET", "/api/published/a/0")).content == b"RIFF, or so"
+        assert (await web.ask("GET", "/api/published/a/0/picture")).status == 404
+        path.write_bytes(wav())
+        picture = await web.ask("GET", "/api/published/a/0/picture?better")
+        assert picture.headers["content-type"] == "image/png"
+        assert picture.content == sound_picture(path)
         for path in ("/api/published/a/1", "/api/published/b/0", "/api/published/..%2Fa/0"):
             assert (await web.ask("GET", path)).status == 404
 
