@@ -151,7 +151,7 @@ def test_events_of_jobs_and_of_the_library_are_streamed(tmp_path):
     run(tmp_path, body)
 
 
-def test_a_sound_that_was_published_just_now_is_heard_and_seen_before_the_library_knows_it(
+def test_a_sound_of_just_now_is_heard_and_seen_before_the_library_knows_it(
     tmp_path,
 ):
     async def body(web):
