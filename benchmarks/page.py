@@ -113,6 +113,16 @@ class Page:
         time.sleep(0.12)
         self.wait_for(page_probes.HUSH)
 
+    def alone(self, count: int) -> None:
+        """The same keys in an empty page: what is not this page's doing."""
+        self.driver.get("about:blank")
+        self.js(page_probes.ALONE)
+        for number in range(count + 1):
+            self.press("ArrowRight", 39)
+            until(lambda: self.js("return window.delays.length") > number)  # noqa: B023
+            until(lambda: not self.js("return window.loud()"))
+        line("the same key in an empty page of this browser", self.js("return window.delays")[1:])
+
     def jumps(self) -> None:
         """Clicks on sounds that nothing has led to: not one of them is decoded."""
         self.js("window.delays.length = 0")
@@ -276,6 +286,7 @@ def measure(address: str, port: int, samples: Path, folder: Path, keys: int) -> 
         page.copies()
         page.renders()
         page.pictures()
+        page.alone(keys)
     line("a hit on a pad to its sound", hits(port))
     with asking(address):
         line("the same while pictures, searches and the map are made", hits(port))

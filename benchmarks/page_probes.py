@@ -48,6 +48,32 @@ import("/audio.js").then(({ analyser }) => {
   done(true);
 });
 """
+ALONE: Final = """
+// The least that this browser takes: an empty page whose keys start a loud sound, and no more.
+const context = new AudioContext({ latencyHint: "interactive" });
+const buffer = new AudioBuffer({ length: 4410, sampleRate: 44100 });
+buffer.getChannelData(0).fill(0.5);
+const ear = new AnalyserNode(context, { fftSize: 8192 });
+ear.connect(context.destination);
+const samples = new Float32Array(ear.fftSize);
+window.delays = [];
+window.loud = () => {
+  ear.getFloatTimeDomainData(samples);
+  return samples.some((sample) => Math.abs(sample) > 0.02);
+};
+addEventListener("keydown", (event) => {
+  context.resume();
+  const source = new AudioBufferSourceNode(context, { buffer });
+  source.connect(ear);
+  source.start();
+  const channel = new MessageChannel();
+  channel.port1.onmessage = () => {
+    if (loud()) window.delays.push(performance.now() - event.timeStamp);
+    else channel.port2.postMessage(0);
+  };
+  channel.port2.postMessage(0);
+});
+"""
 HUSH: Final = """
 // Silence, until nothing of the last sound is remembered.
 const done = arguments[0];
