@@ -70,7 +70,8 @@ def decode_samples(data: bytes, form: WavFormat) -> Waveform:
     if form.bits == 32:
         return np.frombuffer(data, "<f4").reshape(-1, form.channels)
     if form.bits == 16:
-        return np.frombuffer(data, "<i2").reshape(-1, form.channels) / FULL_SCALE_16
+        samples = np.frombuffer(data, "<i2").astype(np.float32)
+        return samples.reshape(-1, form.channels) / FULL_SCALE_16
     # Four bytes from every third one: the byte before a sample, which is masked, and the sample.
     words = np.ndarray((len(data) // 3,), "<i4", b"\0" + data, strides=(3,))
     return (words & ~0xFF).astype(np.float32).reshape(-1, form.channels) / FULL_SCALE_32
