@@ -194,7 +194,8 @@ def _parts(level: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     # What lies behind the end is silence, and counts as such.
     silent = np.diff(EDGES) - np.diff(inside)
     parts = (np.diff(sums[inside], axis=0) - RANGE_DB * silent[:, None]) / np.diff(EDGES)[:, None]
-    return (parts.astype(np.float32) @ _cosines(PART_CEPSTRA)).reshape(-1)
+    cepstra: npt.NDArray[np.float32] = parts.astype(np.float32) @ _cosines(PART_CEPSTRA)
+    return cepstra.reshape(-1)
 
 
 def _statistics(level: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
