@@ -12,7 +12,8 @@ from pathlib import Path
 
 from benchmarks.live import Live, live, until_state
 from benchmarks.pads import Hit, report, until_full
-from benchmarks.speed import resident_megabytes, row
+from benchmarks.rows import row
+from benchmarks.speed import resident_megabytes
 from tests.integration.jack import ENVIRONMENT, jack_server, until_port
 
 PORT = "oneshot-server:in"

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.live import Live, live
-from benchmarks.speed import resident_megabytes, row
+from benchmarks.rows import row
+from benchmarks.speed import resident_megabytes
 from oneshot_server.client.osc_socket import OscSocket
 
 PADS = 16

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.speed import row
+from benchmarks.rows import row
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.reshape import Inpaint, Morph, Parent, Reshape, Vary
 from oneshot_server.dsp.finish import finish

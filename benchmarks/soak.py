@@ -13,10 +13,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.live import job, live, until_state
+from benchmarks.live import free_port, job, live, until_state
 from benchmarks.speed import resident_megabytes
 from oneshot_server.client.osc_socket import OscSocket
-from tests.integration.live_daemon import free_port
 from tests.mutations import mutated_packets
 
 PACKETS = 100_000

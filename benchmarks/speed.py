@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from benchmarks.live import job, live, until_state
+from benchmarks.rows import row
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.pipeline.lora_sampling import choose_sampling
 from oneshot_server.pipeline.model import load_model
@@ -42,11 +43,6 @@ def resident_megabytes(pid: int) -> float:
     """Memory that a process holds; Linux only."""
     status = Path(f"/proc/{pid}/status").read_text()
     return next(int(x.split()[1]) for x in status.splitlines() if x.startswith("VmRSS")) / 1000
-
-
-def row(label: str, value: float, unit: str) -> None:
-    """Print one figure."""
-    print(f"{label:46} {value:10.2f} {unit}", flush=True)
 
 
 def measure_daemon() -> float:

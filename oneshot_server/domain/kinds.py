@@ -64,12 +64,17 @@ def without_kind(text: str) -> str:
 
 def _phrase_in(text: str) -> tuple[str, ...]:
     words, phrases = text_to_words(text), _phrases()
-    for length in range(max(map(len, phrases)), 0, -1):
+    for length in range(min(_longest(), len(words)), 0, -1):
         for start in range(len(words) - length + 1):
             phrase = tuple(words[start : start + length])
             if phrase in phrases:
                 return phrase
     return ()
+
+
+@cache
+def _longest() -> int:
+    return max(map(len, _phrases()))
 
 
 @cache

@@ -6,7 +6,6 @@ Only numpy, as the daemon's side never reaches torch.
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -24,6 +23,7 @@ HIGHEST_HZ: Final = 16_000.0
 RANGE_DB: Final = 60.0
 EDGES_SECONDS: Final = (0.0, 0.025, 0.06, 0.12, 0.25, 0.5, 1.0, 1.5)
 """Where the parts begin that a sound is compared by: the attack is worth more than the tail."""
+EDGES: Final = np.array([round(seconds * FRAMES_A_SECOND) for seconds in EDGES_SECONDS])
 PART_CEPSTRA: Final = 12
 CEPSTRA: Final = 20
 SOUNDING_DB: Final = -40.0
@@ -92,7 +92,7 @@ def pitch(waveform: Waveform, sample_rate: int) -> float:
     size = int(PITCH_SECONDS * sample_rate)
     longest = int(sample_rate / LOWEST_PITCH_HZ)
     begin = int(np.argmax(np.abs(waveform))) if len(waveform) else 0
-    part = waveform[begin : begin + size].astype(np.float64)
+    part = waveform[begin : begin + size]
     if not part.any():
         return 0.0
     window = len(part) - longest
@@ -118,15 +118,26 @@ def pitch(waveform: Waveform, sample_rate: int) -> float:
     return float(sample_rate / (lag + shift))
 
 
-def _difference(part: npt.NDArray[np.float64], window: int, lags: int) -> npt.NDArray[np.float64]:
+def _difference(part: Waveform, window: int, lags: int) -> npt.NDArray[np.float64]:
     """Squared difference of the first ``window`` samples and those ``lag`` later, for each lag."""
-    size = 1 << (len(part) + window - 1).bit_length()
-    spectrum = np.fft.rfft(part, size)
-    correlation = np.fft.irfft(spectrum * np.conj(np.fft.rfft(part[:window], size)), size)[:lags]
-    energy = np.concatenate(([0.0], np.cumsum(part**2)))
+    # No lag reaches beyond the part, so nothing comes round: its own length is enough.
+    size = _fft_size(len(part))
+    both = np.zeros((2, size), np.float32)
+    both[0, : len(part)] = part
+    both[1, :window] = part[:window]
+    spectra = np.fft.rfft(both)
+    correlation = np.fft.irfft(spectra[0] * np.conj(spectra[1]), size)[:lags]
+    energy = np.zeros(len(part) + 1)
+    np.cumsum(part.astype(np.float64) ** 2, out=energy[1:])
     shifted = energy[window : window + lags] - energy[:lags]
     result: npt.NDArray[np.float64] = np.maximum(shifted[0] + shifted - 2 * correlation, 0.0)
     return result
+
+
+def _fft_size(least: int) -> int:
+    """4, 5 or 6 times a power of two: of few sizes, numpy need not find the plan again."""
+    octave = 1 << max(0, (least - 1).bit_length() - 3)
+    return octave * next(part for part in (4, 5, 6, 8) if octave * part >= least)
 
 
 def _power(waveform: Waveform, hop: int) -> npt.NDArray[np.float32]:
@@ -135,8 +146,11 @@ def _power(waveform: Waveform, hop: int) -> npt.NDArray[np.float32]:
     frames = 1 + max(0, len(waveform) - 1) // hop
     padded = np.zeros((frames + 1) * hop, np.float32)
     padded[hop // 2 : hop // 2 + len(waveform)] = waveform[: len(padded) - hop // 2]
-    parts = np.lib.stride_tricks.sliding_window_view(padded, size)[::hop]
-    spectrum = np.fft.rfft(parts * _window(size))
+    blocks = padded.reshape(-1, hop)  # a frame is two of them
+    parts = np.empty((frames, size), np.float32)
+    np.multiply(blocks[:-1], _window(size)[:hop], out=parts[:, :hop])
+    np.multiply(blocks[1:], _window(size)[hop:], out=parts[:, hop:])
+    spectrum = np.fft.rfft(parts)
     return (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
 
 
@@ -147,15 +161,21 @@ def _window(size: int) -> npt.NDArray[np.float32]:
 
 def _level(waveform: Waveform, sample_rate: int) -> float:
     size = max(1, min(len(waveform), int(LEVEL_SECONDS * sample_rate)))
-    energy = np.concatenate(([0.0], np.cumsum(waveform.astype(np.float64) ** 2)))
+    energy = np.zeros(len(waveform) + 1)
+    np.cumsum(waveform.astype(np.float64) ** 2, out=energy[1:])
     loudest = float((energy[size:] - energy[:-size]).max(initial=0.0)) / size
     return 10.0 * math.log10(max(loudest, 1e-12))
 
 
 def _centroid(power: npt.NDArray[np.float32], sample_rate: int) -> float:
     bins = power.sum(axis=0, dtype=np.float64)
-    hertz = np.linspace(0.0, sample_rate / 2, len(bins))
-    return float(hertz @ bins / max(float(bins.sum()), 1e-12))
+    return float(_hertz(len(bins), sample_rate) @ bins / max(float(bins.sum()), 1e-12))
+
+
+@lru_cache(maxsize=16)
+def _hertz(bins: int, sample_rate: int) -> npt.NDArray[np.float64]:
+    """Frequency of each bin."""
+    return np.linspace(0.0, sample_rate / 2, bins)
 
 
 def _features(power: npt.NDArray[np.float32], sample_rate: int) -> npt.NDArray[np.float32]:
@@ -168,13 +188,14 @@ def _features(power: npt.NDArray[np.float32], sample_rate: int) -> npt.NDArray[n
 
 def _parts(level: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Cepstra of each part's mean log-mel spectrum."""
-    edges = [round(seconds * FRAMES_A_SECOND) for seconds in EDGES_SECONDS]
-    parts = np.empty((len(edges) - 1, BANDS), np.float32)
-    for number, (begin, end) in enumerate(pairwise(edges)):
-        heard = level[begin:end]
-        # What lies behind the end is silence, and counts as such.
-        parts[number] = (heard.sum(axis=0) - RANGE_DB * (end - begin - len(heard))) / (end - begin)
-    return (parts @ _cosines(PART_CEPSTRA)).reshape(-1)
+    sums = np.zeros((len(level) + 1, BANDS))
+    np.cumsum(level, axis=0, out=sums[1:])
+    inside = np.minimum(EDGES, len(level))
+    # What lies behind the end is silence, and counts as such.
+    silent = np.diff(EDGES) - np.diff(inside)
+    parts = (np.diff(sums[inside], axis=0) - RANGE_DB * silent[:, None]) / np.diff(EDGES)[:, None]
+    cepstra: npt.NDArray[np.float32] = parts.astype(np.float32) @ _cosines(PART_CEPSTRA)
+    return cepstra.reshape(-1)
 
 
 def _statistics(level: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -217,7 +238,7 @@ def _filters(bins: int, sample_rate: int) -> npt.NDArray[np.float32]:
     highest = min(HIGHEST_HZ, sample_rate / 2)
     mels = np.linspace(_mel(LOWEST_HZ), _mel(HIGHEST_HZ), BANDS + 2)
     edges = 700.0 * (10.0 ** (mels / 2595.0) - 1.0)
-    hertz = np.linspace(0.0, sample_rate / 2, bins)[:, None]
+    hertz = _hertz(bins, sample_rate)[:, None]
     low, centre, high = edges[:-2], edges[1:-1], edges[2:]
     rising, falling = (hertz - low) / (centre - low), (high - hertz) / (high - centre)
     filters = np.maximum(np.minimum(rising, falling), 0.0)

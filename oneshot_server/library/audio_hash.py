@@ -1,12 +1,13 @@
 """A sound's hash: what is heard of a file, whatever its name and its metadata say."""
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any, BinaryIO, Final
 
 from oneshot_server.errors import MetadataError
-from oneshot_server.library.riff import walk
+from oneshot_server.library.riff import DATA_CHUNK, FORMAT_CHUNK, Chunk, walk
 
-AUDIO_CHUNKS: Final = (b"fmt ", b"data")
+AUDIO_CHUNKS: Final = (FORMAT_CHUNK, DATA_CHUNK)
 BLOCK_BYTES: Final = 1024**2
 
 
@@ -24,12 +25,17 @@ def hash_audio(stream: BinaryIO) -> str:
         OSError: it cannot be read.
     """
     try:
-        chunks = [chunk for chunk in walk(stream) if chunk.id in AUDIO_CHUNKS]
+        return hash_chunks(stream, [*walk(stream)])
     except MetadataError:
-        chunks = []
+        return hash_chunks(stream, [])
+
+
+def hash_chunks(stream: BinaryIO, chunks: Iterable[Chunk]) -> str:
+    """What ``hash_audio`` gives, of a file whose chunks are known; none if they are broken."""
+    heard = [chunk for chunk in chunks if chunk.id in AUDIO_CHUNKS]
     digest = hashlib.sha256()
-    if {chunk.id for chunk in chunks} == set(AUDIO_CHUNKS):
-        for chunk in chunks:
+    if {chunk.id for chunk in heard} == set(AUDIO_CHUNKS):
+        for chunk in heard:
             _feed(digest, stream, chunk.start, chunk.size)
     else:
         _feed(digest, stream, 0, stream.seek(0, 2))

@@ -87,7 +87,7 @@ class FolderIndexer:
             DiskFullError: no space left.
             ForbiddenError: the index cannot be written.
         """
-        stamps = {path: self._stamp(path) for path in paths}
+        stamps = self._stamps(paths)
         gone = {path for path in gone if self._is_missing(path)}
         gone |= {path for path, stamp in stamps.items() if stamp is None}
         with self._index.reading() as connection:
@@ -178,15 +178,22 @@ class FolderIndexer:
             return True
         return False
 
-    def _stamp(self, path: str) -> Stamp | None:
-        """Of a file that may be in the index; ``None`` if there is none."""
-        if not is_sound_path(path):
-            return None
-        with suppress(OSError, ValueError):
-            status = (self._samples / path).lstat()
-            if stat.S_ISREG(status.st_mode) and is_inside(path, self._samples):
-                return stamp_of(status)
-        return None
+    def _stamps(self, paths: Iterable[str]) -> dict[str, Stamp | None]:
+        """Of files that may be in the index; ``None`` where there is none."""
+        inside: dict[str, bool] = {}  # by folder: of a scan, many files are in one
+        stamps: dict[str, Stamp | None] = {}
+        for path in paths:
+            stamps[path] = None
+            if not is_sound_path(path):
+                continue
+            folder = path.rpartition("/")[0]
+            if folder not in inside:
+                inside[folder] = is_inside(path, self._samples)
+            with suppress(OSError, ValueError):
+                status = os.lstat(f"{self._samples}/{path}")
+                if stat.S_ISREG(status.st_mode) and inside[folder]:
+                    stamps[path] = stamp_of(status)
+        return stamps
 
 
 def _folded(path: str) -> str:

@@ -18,7 +18,7 @@ from oneshot_server.library.sound_library import SoundLibrary
 log = structlog.get_logger(__name__)
 
 BATCH: Final = 32  # that were told
-BACKLOG_BATCH: Final = 128
+BACKLOG_BATCH: Final = 256  # a third of a second, which a mark may have to wait
 WHOLE_SECONDS: Final = 0.02  # a few files that come together are looked at together
 GROWING_SECONDS: Final = 0.15  # a file that may still be written to
 GUARD_SECONDS: Final = 1.0

@@ -12,6 +12,8 @@ CHUNK: Final = struct.Struct("<4sI")
 MOST_CHUNKS: Final = 1000  # a hostile file could be nothing but empty ones
 LONGEST_READ: Final = 1_000_000
 LARGEST_FILE: Final = 2**32 - 1
+FORMAT_CHUNK: Final = b"fmt "
+DATA_CHUNK: Final = b"data"
 
 
 @dataclass(frozen=True, kw_only=True)

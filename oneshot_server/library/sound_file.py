@@ -2,29 +2,35 @@
 
 import os
 import stat
+from collections.abc import Sequence
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import soundfile
 
-from oneshot_server.domain.library import Mark
 from oneshot_server.domain.recipe import Recipe
 from oneshot_server.dsp.descriptors import LONGEST_SECONDS, describe
 from oneshot_server.errors import MetadataError
-from oneshot_server.library.audio_hash import hash_audio
+from oneshot_server.library.audio_hash import hash_chunks
 from oneshot_server.library.marks import foreign_mark
 from oneshot_server.library.projection import features_to_embedding
-from oneshot_server.library.riff import walk
+from oneshot_server.library.riff import DATA_CHUNK, FORMAT_CHUNK, Chunk, read_content, walk
 from oneshot_server.library.sound_contents import Contents, Stamp, stamp_of
-from oneshot_server.library.wav_metadata import RECIPE_CHUNK, read_mark, recipe_in
+from oneshot_server.library.wav_decoding import Waveform, decode_samples, read_format
+from oneshot_server.library.wav_metadata import RECIPE_CHUNK, decode_recipe, mark_in
 
 LARGEST_BYTES: Final = 1024**3
 HELD_BYTES: Final = 16 * 1024**2  # a larger file is read piece by piece
 MOST_CHANNELS: Final = 64
+LOUDEST: Final = 1e4  # of floats that are no noise of a broken file
+LARGEST_FORMAT: Final = 1024  # bytes
+
+_Decoded = tuple[Waveform, int, float]
+"""Beginning of a sound as mono, its sample rate, and the duration of the whole."""
 
 
 def read_sound(path: Path, samples: Path) -> Contents | None:
@@ -62,13 +68,14 @@ def read_sound(path: Path, samples: Path) -> Contents | None:
 
 def _read(file: BinaryIO, stamp: Stamp, samples: Path) -> Contents:
     stream: BinaryIO = BytesIO(file.read()) if stamp.size <= HELD_BYTES else file
-    waveform, sample_rate, seconds = _decode(stream)
-    heard = describe(waveform, sample_rate)
-    content = hash_audio(stream)
     try:
-        recipe, mark = _recipe(stream), read_mark(stream)
-    except MetadataError:  # no WAV, or one whose chunks are odd: it was decoded all the same
-        recipe, mark = None, Mark()
+        chunks = [*walk(stream)]
+    except MetadataError:  # no WAV, or one whose chunks are odd: it may be decoded all the same
+        chunks = []
+    waveform, sample_rate, seconds = _decode_wav(stream, chunks) or _decode(stream)
+    heard = describe(waveform, sample_rate)
+    content = hash_chunks(stream, chunks)
+    recipe, mark = _recipe(stream, chunks), mark_in(stream, chunks)
     if recipe is None:
         mark = foreign_mark(samples, content) or mark
     return Contents(
@@ -85,8 +92,23 @@ def _read(file: BinaryIO, stamp: Stamp, samples: Path) -> Contents:
     )
 
 
-def _decode(stream: BinaryIO) -> tuple[npt.NDArray[np.float32], int, float]:
-    """Beginning of the sound as mono, its sample rate, and the duration of the whole."""
+def _decode_wav(stream: BinaryIO, chunks: Sequence[Chunk]) -> _Decoded | None:
+    """Of a plain WAV what ``_decode`` gives, in a fifth of the time; ``None`` of another."""
+    found = {chunk.id: chunk for chunk in chunks}
+    form_chunk, data = found.get(FORMAT_CHUNK), found.get(DATA_CHUNK)
+    if form_chunk is None or data is None or form_chunk.size > LARGEST_FORMAT:
+        return None
+    form = read_format(read_content(stream, form_chunk))
+    if form is None or form.channels > MOST_CHANNELS or data.size < form.frame_bytes:
+        return None
+    frames = data.size // form.frame_bytes
+    stream.seek(data.start)
+    heard = min(frames, int(LONGEST_SECONDS * form.sample_rate))
+    samples = decode_samples(stream.read(heard * form.frame_bytes), form)
+    return _mono(samples), form.sample_rate, frames / form.sample_rate
+
+
+def _decode(stream: BinaryIO) -> _Decoded:
     stream.seek(0)
     with soundfile.SoundFile(stream) as sound:
         if not 1 <= sound.channels <= MOST_CHANNELS or sound.samplerate < 1:
@@ -94,18 +116,25 @@ def _decode(stream: BinaryIO) -> tuple[npt.NDArray[np.float32], int, float]:
         frames = int(LONGEST_SECONDS * sound.samplerate)
         if not sound.frames:
             raise ValueError("it has no samples")
-        samples: npt.NDArray[Any] = sound.read(frames, dtype="float32", always_2d=True)
-        waveform = np.nan_to_num(samples.mean(axis=1), nan=0.0, posinf=0.0, neginf=0.0)
-        return waveform, sound.samplerate, sound.frames / sound.samplerate
+        samples = sound.read(frames, dtype="float32", always_2d=True)
+        return _mono(samples), sound.samplerate, sound.frames / sound.samplerate
 
 
-def _recipe(stream: BinaryIO) -> Recipe | None:
-    if not any(chunk.id == RECIPE_CHUNK for chunk in walk(stream)):
-        return None
-    try:
-        return recipe_in(stream)
-    except MetadataError:  # of a later version, or broken: the audio is there all the same
-        return None
+def _mono(samples: Waveform) -> Waveform:
+    waveform = samples[:, 0] if samples.shape[1] == 1 else samples.mean(axis=1)
+    if np.abs(waveform).max() <= LOUDEST:
+        return waveform
+    return np.clip(np.nan_to_num(waveform, nan=0.0, posinf=0.0, neginf=0.0), -LOUDEST, LOUDEST)
+
+
+def _recipe(stream: BinaryIO, chunks: Sequence[Chunk]) -> Recipe | None:
+    for chunk in chunks:
+        if chunk.id == RECIPE_CHUNK:
+            # One of a later version, or a broken one: the audio is there all the same.
+            with suppress(MetadataError):
+                return decode_recipe(read_content(stream, chunk))
+            return None
+    return None
 
 
 def _unreadable(path: Path, error: OSError) -> Contents | None:

@@ -12,7 +12,9 @@ from oneshot_server.library.sound_index import SoundIndex
 MOST_SOUNDS: Final = 1000
 MANY: Final = 2000
 IN_WORDS: Final = "number IN (SELECT rowid FROM words WHERE words MATCH ?)"
+WITH_WORDS: Final = "words CROSS JOIN sounds ON number = words.rowid WHERE words MATCH ? AND"
 COUNT_WORDS: Final = "SELECT count(*) FROM words WHERE words MATCH ?"
+ASIDE: Final = ("number", "seconds", "brightness_hz")
 MOST_WORDS: Final = 16
 LONGEST_QUERY: Final = 500
 
@@ -39,15 +41,15 @@ def search(index: SoundIndex, query: Query) -> Found:
     if match and len(where) == 1:
         total = index.counted(COUNT_WORDS, (match,))
     else:
-        counted = [*where, IN_WORDS] if match else where
         total = index.counted(
-            f"SELECT count(*) FROM sounds WHERE {' AND '.join(counted)}",  # noqa: S608 - own terms
-            (*values, match) if match else tuple(values),
+            f"SELECT count(*) FROM {WITH_WORDS if match else 'sounds WHERE'} {' AND '.join(where)}",  # noqa: S608 - own terms
+            (match, *values) if match else tuple(values),
         )
     if match:
-        # Of few, each is looked up; of many, the first ones in the order are soon found.
-        where.append(IN_WORDS if total < MANY else f"+{IN_WORDS}")
+        where.append(IN_WORDS)
         values.append(match)
+    if total >= MANY:
+        where = [_looked_at(condition, order) for condition in where]
     # Rows are wide: they are sorted by their numbers, and only those that are shown are read.
     chosen = (
         f"SELECT number FROM sounds WHERE {' AND '.join(where)} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
@@ -64,6 +66,16 @@ def words_to_match(text: str) -> str:
     """What a producer types as FTS5 reads it: every word, or its beginning, must be there."""
     words = _WORD.findall(text)[:MOST_WORDS]
     return " AND ".join(f'"{word}"*' for word in words)
+
+
+def _looked_at(condition: str, order: str) -> str:
+    """A condition that SQLite does not begin with, unless it goes in the order.
+
+    Of few sounds each is found by an index; of many the first ones in the order are soon met, where
+    an index of something else would find them all, to be sorted.
+    """
+    column = condition.split()[0]
+    return f"+{condition}" if column in ASIDE and not order.startswith(column) else condition
 
 
 def _check(query: Query) -> None:

@@ -14,15 +14,11 @@ import numpy as np
 from oneshot_server.domain.touch import Touch
 from oneshot_server.dsp.touched import Waveform, touched
 from oneshot_server.errors import MetadataError
-from oneshot_server.library.riff import assemble, walk
+from oneshot_server.library.riff import DATA_CHUNK, FORMAT_CHUNK, assemble, walk
+from oneshot_server.library.wav_decoding import decode_samples, read_format
 from oneshot_server.library.wav_metadata import embed, extract
 
-FORMAT_CHUNK: Final = b"fmt "
-DATA_CHUNK: Final = b"data"
 FACT_CHUNK: Final = b"fact"
-FULL_SCALE_16: Final = np.float32(2.0**15)
-FULL_SCALE_32: Final = np.float32(2.0**31)
-_FORMAT: Final = struct.Struct("<HHIIHH")
 _COUNT: Final = struct.Struct("<I")
 
 
@@ -43,30 +39,20 @@ def touch_wav(wav: bytes, touch: Touch) -> tuple[bytes, float]:
     if recipe.touch is not None:
         raise MetadataError("the sound of a soft hit, expected one as it was rendered")
     chunks = {c.id: wav[c.start : c.start + c.size] for c in walk(BytesIO(wav))}
-    if len(chunks.get(FORMAT_CHUNK, b"")) < _FORMAT.size or DATA_CHUNK not in chunks:
-        raise MetadataError("no format or no samples, expected both")
-    _, channels, sample_rate, _, _, bits = _FORMAT.unpack_from(chunks[FORMAT_CHUNK])
-    waveform = _decode(chunks[DATA_CHUNK], bits, channels)
-    waveform = touched(waveform, sample_rate, touch)
-    chunks[DATA_CHUNK] = _encode(waveform, bits)
+    form = read_format(chunks.get(FORMAT_CHUNK, b""))
+    if form is None or DATA_CHUNK not in chunks:
+        raise MetadataError("expected integers of 16 or 24 bits, or floats of 32")
+    try:
+        waveform = decode_samples(chunks[DATA_CHUNK], form)
+    except ValueError as error:
+        raise MetadataError(f"its samples cannot be read: {error}") from None
+    waveform = touched(waveform, form.sample_rate, touch)
+    chunks[DATA_CHUNK] = _encode(waveform, form.bits)
     if FACT_CHUNK in chunks:  # float files say in it how many samples they have
         chunks[FACT_CHUNK] = _COUNT.pack(len(waveform))
     return embed(assemble(chunks.items()), replace(recipe, touch=touch)), len(
         waveform
-    ) / sample_rate
-
-
-def _decode(data: bytes, bits: int, channels: int) -> Waveform:
-    """Bytes to (samples, channels), -1 to 1."""
-    if channels < 1 or bits not in (16, 24, 32) or len(data) % (channels * bits // 8):
-        raise MetadataError(f"{channels} channels of {bits} bits, expected 16, 24 or 32 bits")
-    if bits == 32:
-        return np.frombuffer(data, "<f4").reshape(-1, channels)
-    if bits == 16:
-        return np.frombuffer(data, "<i2").astype(np.float32).reshape(-1, channels) / FULL_SCALE_16
-    # Four bytes from every third one: the byte before a sample, which is masked, and the sample.
-    words = np.ndarray((len(data) // 3,), "<i4", b"\0" + data, strides=(3,))
-    return (words & ~0xFF).astype(np.float32).reshape(-1, channels) / FULL_SCALE_32
+    ) / form.sample_rate
 
 
 def _encode(waveform: Waveform, bits: int) -> bytes:

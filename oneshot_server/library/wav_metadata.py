@@ -19,7 +19,7 @@ from oneshot_server.domain import parameters
 from oneshot_server.domain.library import MOST_STARS, MOST_TAGS, Mark
 from oneshot_server.domain.recipe import Recipe
 from oneshot_server.errors import BadArgumentsError, MetadataError
-from oneshot_server.library.riff import CHUNK, assemble, read_content, walk
+from oneshot_server.library.riff import CHUNK, Chunk, assemble, read_content, walk
 
 RECIPE_CHUNK: Final = b"OSHT"
 LIST_CHUNK: Final = b"LIST"
@@ -109,8 +109,13 @@ def read_mark(stream: BinaryIO) -> Mark:
     Raises:
         MetadataError: no RIFF WAVE file, or it is cut short.
     """
+    return mark_in(stream, walk(stream))
+
+
+def mark_in(stream: BinaryIO, chunks: Iterable[Chunk]) -> Mark:
+    """The stars and tags in a WAV whose chunks are known; see ``read_mark``."""
     texts = {}
-    for chunk in walk(stream):
+    for chunk in chunks:
         if chunk.id == LIST_CHUNK and chunk.size <= LONGEST_LIST:
             content = read_content(stream, chunk)
             if content.startswith(INFO):
@@ -153,11 +158,16 @@ def recipe_in(stream: BinaryIO) -> Recipe:
     """
     for chunk in walk(stream):
         if chunk.id == RECIPE_CHUNK:
-            return _decode(read_content(stream, chunk))
+            return decode_recipe(read_content(stream, chunk))
     raise MetadataError("no recipe inside, expected a WAV that oneshot made")
 
 
-def _decode(content: bytes) -> Recipe:
+def decode_recipe(content: bytes) -> Recipe:
+    """The content of a recipe's chunk.
+
+    Raises:
+        MetadataError: it cannot be read.
+    """
     try:
         version = msgspec.json.decode(content, type=_Version).format
         if version != FORMAT:

@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import Self
 
 import pytest
 
+from benchmarks.live import free_port
 from oneshot_server.client.osc_socket import OscSocket
 
 ONESHOT = [sys.executable, "-m", "oneshot_server"]
@@ -25,12 +25,6 @@ def needs(program: str) -> pytest.MarkDecorator:
     """Skip where a peer is missing; ``.ci/run`` installs them all."""
     found = shutil.which(program) is not None
     return pytest.mark.skipif(not found, reason=f"{program} is not installed; .ci/run installs it")
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True, kw_only=True)

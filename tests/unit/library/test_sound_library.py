@@ -5,11 +5,13 @@ import shutil
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
-from oneshot_server.domain.library import LibraryChange, Mark, Query
+from oneshot_server.domain.library import LibraryChange, Mark, Query, Sort
 from oneshot_server.errors import BadArgumentsError, ForbiddenError, NotFoundError
+from oneshot_server.library import sound_search
 from oneshot_server.library.database import open_database
 from oneshot_server.library.index_changes import MOST_REVISIONS
 from oneshot_server.library.library_statistics import statistics
@@ -300,6 +302,23 @@ def test_a_search_finds_words_beginnings_and_limits_in_the_order_asked(tmp_path,
                 opened.search(wrong)
         with pytest.raises(BadArgumentsError):
             opened.search(replace(Query(), sort="best"))
+
+
+@pytest.mark.parametrize("sort", get_args(Sort))
+def test_a_search_of_many_sounds_finds_what_one_of_few_does(tmp_path, samples, sort, monkeypatch):
+    for number in range(12):
+        name = f"{'kick' if number % 3 else 'snare'} {number}.wav"
+        (samples / name).write_bytes(
+            foreign(90 + 70 * (number * 5 % 12), seconds=0.1 + 0.01 * number)
+        )
+    query = Query(text="ki", shortest=0.12, longest=0.2, darkest=200, brightest=700, sort=sort)
+    queries = (query, replace(query, text=""), replace(query, kind="kick"), replace(query, limit=2))
+    with library(tmp_path) as opened:
+        follow(opened)
+        few = [opened.search(query) for query in queries]
+        assert [found.total for found in few] == [3, 5, 3, 3]
+        monkeypatch.setattr(sound_search, "MANY", 1)
+        assert [opened.search(query) for query in queries] == few
 
 
 def test_several_processes_may_begin_an_index_at_once(tmp_path, samples):
