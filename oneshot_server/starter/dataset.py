@@ -295,7 +295,7 @@ def draw_weights(
         part = recorded_part if of_recording else 1.0 - recorded_part
         if not images[kind, not of_recording]:
             part = 1.0
-        return shares[kind] * part / images[kind, of_recording]
+        return float(shares[kind] * part / images[kind, of_recording])
 
     weights = torch.tensor(
         [weight(kind, of_recording=number < recorded) for number, kind in enumerate(kinds)],

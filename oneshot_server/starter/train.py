@@ -69,7 +69,7 @@ class Plan:
 
 
 FIRST: Final = Plan(steps=9000, batch=32)
-SECOND: Final = Plan(steps=2000, batch=16, learning_rate=4e-4, seed=2)
+SECOND: Final = Plan(steps=1400, batch=16, learning_rate=4e-4, seed=2)
 """From the averaged weights of the first stage: the learning rate rises again, half as high."""
 
 TOLD_KINDS_STEPS: Final = 200
@@ -104,7 +104,7 @@ class Trainer:
     def start_from(self, model: Model) -> None:
         """Take the weights of a trained model; words that it has not keep their first ones."""
         self.networks["unet"].load_state_dict(model.unet.state_dict())
-        encoder = self.networks["text_encoder"]
+        encoder: Any = self.networks["text_encoder"]
         table = encoder.get_input_embeddings().weight
         for ours, theirs in zip(encoder.parameters(), model.text_encoder.parameters(), strict=True):
             if ours is not table:
