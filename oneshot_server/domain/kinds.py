@@ -10,9 +10,12 @@ CLASS_PHRASES: Final[Mapping[str, str]] = {
     "snare": "snare, snares, sd, snare drum, snaredrum, snr, sn",
     "clap": "clap, claps, handclap, hand clap, hand claps, clp, cp",
     "rim": "rim, rimshot, rim shot, side stick, sidestick, rim click, rs",
-    "closed_hat": "closed hat, closed hi hat, closed hi-hat, closed hihat, hat, hats, hh, hi hat, "
-    "hi-hat, hihat, hihats, hi-hats, chh, ch, closed_hat, hat closed, pedal hi-hat, pedal hat",
-    "open_hat": "open hat, open hi hat, open hi-hat, open hihat, ohh, oh, open_hat, hat open",
+    "closed_hat": "closed hat, closed hats, closed hi hat, closed hi-hat, closed hi-hats, "
+    "closed hihat, closed hihats, hat closed, hats closed, hi hat closed, hi-hat closed, "
+    "hihat closed, hat, hats, hh, hi hat, hi-hat, hihat, hihats, hi-hats, chh, ch, closed_hat, "
+    "pedal hi-hat, pedal hat",
+    "open_hat": "open hat, open hats, open hi hat, open hi-hat, open hi-hats, open hihat, "
+    "open hihats, hat open, hats open, hi hat open, hi-hat open, hihat open, ohh, oh, open_hat",
     "tom": "tom, toms, tom tom, tom-tom, tomtom, floor tom, timpani, surdo",
     "cowbell": "cowbell, cow bell, cb, cowbells",
     "crash": "crash, crash cymbal, crashes, cymbals, splash cymbal, china cymbal",
@@ -20,7 +23,7 @@ CLASS_PHRASES: Final[Mapping[str, str]] = {
     "shaker": "shaker, shakers, maracas, cabasa, tambourine, shk, egg shaker",
     "conga": "conga, congas, bongo, bongos, tabla, djembe, hand drum",
     "perc": "perc, percussion, percussive, woodblock, wood block, claves, clave, guiro, agogo, "
-    "triangle, castanets",
+    "castanets",
     "cymbal": "cymbal, china, splash, cym",
     "zap": "zap, laser, lazer, lazergun, laser zap, pew",
     "noise": "noise hit, noise, white noise, noise burst",
@@ -34,7 +37,7 @@ CLASS_PHRASES: Final[Mapping[str, str]] = {
     "wind": "wind, flute, sax, clarinet, oboe, woodwind, recorder, whistle",
     "strings": "strings, violin, viola, cello, string section, fiddle",
     "mallet": "mallet, mallets, marimba, xylophone, vibraphone, vibes, glockenspiel, kalimba",
-    "bell": "bell, bells, chime, chimes, tubular bells",
+    "bell": "bell, bells, chime, chimes, tubular bells, triangle",
     "vocal": "vocal, vocals, voice, voices, choir, vox",
     "fx": "fx, effect, effects, sfx, sound effect, whoosh, sweep, riser, impact, glitch, blip, pop",
 }

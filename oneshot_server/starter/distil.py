@@ -5,6 +5,9 @@ guidance, keeps where each was after every quarter of its way, and trains a copy
 each quarter in one step of DDIM. No recordings are needed: the captions are those of the model's
 own vocabulary. Stopped at any time, the same command goes on.
 
+``--from FOLDER`` begins where a model was distilled before that this one was trained further from:
+what distilling changed in its UNet is added to this one's, and fewer sounds and steps will do.
+
 Reference: Salimans and Ho, 2022, "Progressive distillation for fast sampling of diffusion models",
 appendix G, for the target; Luhman and Luhman, 2021, "Knowledge distillation in iterative generative
 models", for learning from whole ways of the teacher; Meng et al., 2023, "On distillation of guided
@@ -28,7 +31,7 @@ from oneshot_server.pipeline.model_folder import CARD_FILE, STARTER, read_card, 
 from oneshot_server.pipeline.prompt import Words, complete
 from oneshot_server.pipeline.sampling import make_scheduler, texts_to_embeddings
 from oneshot_server.pipeline.stable_diffusion.recognise import DISTILLED
-from oneshot_server.starter.dataset import DRUMS
+from oneshot_server.starter.dataset import FAVOURED
 from oneshot_server.starter.export import draw_losses
 from oneshot_server.starter.steps import follow, learning_rate, run_steps, write_checkpoint
 
@@ -55,6 +58,10 @@ class Plan:
     seed: int = 1
 
 
+AGAIN: Final = Plan(sounds=832, steps=500, learning_rate=2e-4)
+"""For a model that was trained further from one that was distilled."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ways:
     """What the teacher did.
@@ -73,7 +80,7 @@ def draw_caption(words: Words, seed: int) -> str:
     """A caption as the model is told one at play: some words are said, the others filled in."""
     draw = random.Random(seed)  # noqa: S311 - captions
     kinds = sorted(words.captions)
-    (kind,) = draw.choices(kinds, [2.0 if kind in DRUMS else 1.0 for kind in kinds])
+    (kind,) = draw.choices(kinds, [2.0 if kind in FAVOURED else 1.0 for kind in kinds])
     said: tuple[str, ...] = ()
     if draw.random() >= BARE_PROMPTS and words.captions[kind]:
         kept = draw.random()
@@ -139,9 +146,12 @@ def read_ways(work: Path) -> Ways:
 class Student:
     """The UNet under training, its average, and how far it is."""
 
-    def __init__(self, model: Model, ways: Ways, plan: Plan) -> None:
+    def __init__(self, model: Model, ways: Ways, plan: Plan, start: Model | None = None) -> None:
         self.plan = plan
-        self.unet = copy.deepcopy(model.unet).train().requires_grad_(requires_grad=True)
+        self.unet = copy.deepcopy(model.unet)
+        if start:
+            _add_what_distilling_changed(self.unet, start)
+        self.unet.train().requires_grad_(requires_grad=True)
         self.average = copy.deepcopy(self.unet).requires_grad_(requires_grad=False)
         self.optimiser = torch.optim.AdamW(
             self.unet.parameters(), lr=plan.learning_rate, weight_decay=0.0, fused=True
@@ -225,6 +235,14 @@ class Student:
         self.losses = state["losses"]
 
 
+@torch.no_grad()
+def _add_what_distilling_changed(unet: torch.nn.Module, model: Model) -> None:
+    assert model.distilled_unet is not None
+    both = zip(model.unet.parameters(), model.distilled_unet.parameters(), strict=True)
+    for ours, (before, after) in zip(unet.parameters(), both, strict=True):
+        ours.add_(after - before)
+
+
 def export(student: Student, folder: Path) -> None:
     """Put the averaged UNet beside the model's own."""
     copy.deepcopy(student.average).half().save_pretrained(folder / DISTILLED)
@@ -235,18 +253,20 @@ def export(student: Student, folder: Path) -> None:
     print(f"wrote {folder / DISTILLED}")
 
 
-def distil(folder: Path, work: Path, plan: Plan) -> None:
+def distil(folder: Path, work: Path, plan: Plan, start: Path | None = None) -> None:
     """Give a model its UNet for few steps.
 
     Args:
         folder: of the model.
         work: the teacher's ways and checkpoints; what is there already is not done again.
         plan: the numbers of the run.
+        start: a model folder with a UNet for few steps, to begin from.
     """
     work.mkdir(parents=True, exist_ok=True)
     model = load_teacher(folder)
     teach_all(model, plan, work)
-    student = Student(model, read_ways(work), plan)
+    before = load_teacher(start) if start else None
+    student = Student(model, read_ways(work), plan, before)
     checkpoint = work / "checkpoint.pt"
     if checkpoint.exists():
         student.resume(checkpoint)
@@ -266,6 +286,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--model", type=Path, default=STARTER)
     parser.add_argument("--work", type=Path, default=Path(".work/distil"))
+    parser.add_argument("--from", dest="start", type=Path, help="a model folder to begin from")
     parser.add_argument("--sounds", type=int, default=SOUNDS)
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument(
@@ -274,13 +295,15 @@ def main() -> None:
         help="only every so many shards of the teacher's, for several processes side by side",
     )
     arguments = parser.parse_args()
+    if arguments.start and not (arguments.start / DISTILLED).is_dir():
+        parser.error(f"--from = {arguments.start}, expected a model folder, with {DISTILLED}")
     plan = Plan(sounds=arguments.sounds, steps=arguments.steps)
     if arguments.teach:
         first, every = map(int, arguments.teach.split("/"))
         arguments.work.mkdir(parents=True, exist_ok=True)
         teach_all(load_teacher(arguments.model), plan, arguments.work, first=first, every=every)
         return
-    distil(arguments.model, arguments.work, plan)
+    distil(arguments.model, arguments.work, plan, arguments.start)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,17 @@
 """Train the starter from recordings and the synthesiser: one command, no network, resumable.
 
 ``python -m oneshot_server.starter.train --data ../shared/data/base_train`` prepares the data once,
-trains, writes a model folder in diffusers layout, and distils it to few steps. Stopped at any time,
-the same command goes on from the last checkpoint.
+trains in two stages, writes a model folder in diffusers layout, and distils it to few steps.
+Stopped at any time, the same command goes on from the last checkpoint. ``--from FOLDER`` begins
+with the second stage, at the weights of a model that was trained before.
 """
 
 import argparse
 import copy
 import random
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,11 +20,14 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from oneshot_server.domain.mel_profile import MelProfile
+from oneshot_server.pipeline.model import Model, load_model
+from oneshot_server.pipeline.model_folder import CARD_FILE
 from oneshot_server.pipeline.patch_codec import PatchCodec
 from oneshot_server.pipeline.prompt import Words
+from oneshot_server.pipeline.stable_diffusion.recognise import DISTILLED
 from oneshot_server.starter.dataset import Dataset, build_dataset
+from oneshot_server.starter.distil import AGAIN, distil
 from oneshot_server.starter.distil import Plan as DistilPlan
-from oneshot_server.starter.distil import distil
 from oneshot_server.starter.export import export
 from oneshot_server.starter.networks import (
     LONGEST_CAPTION,
@@ -63,6 +68,14 @@ class Plan:
     seed: int = 1
 
 
+FIRST: Final = Plan(steps=9000, batch=32)
+SECOND: Final = Plan(steps=1400, batch=16, learning_rate=4e-4, seed=2)
+"""From the averaged weights of the first stage: the learning rate rises again, half as high."""
+
+TOLD_KINDS_STEPS: Final = 200
+"""Steps of which the loss of each class is told."""
+
+
 class Trainer:
     """Text encoder and UNet under training, their averages, and how far they are."""
 
@@ -84,6 +97,24 @@ class Trainer:
         self.signal, self.noise_level = _levels(self.device)
         self.step = 0
         self.losses: list[float] = []
+        self.errors = torch.empty(0)
+        """(batch,), the loss of each sound of the last step."""
+
+    @torch.no_grad()
+    def start_from(self, model: Model) -> None:
+        """Take the weights of a trained model; words that it has not keep their first ones."""
+        self.networks["unet"].load_state_dict(model.unet.state_dict())
+        encoder: Any = self.networks["text_encoder"]
+        table = encoder.get_input_embeddings().weight
+        for ours, theirs in zip(encoder.parameters(), model.text_encoder.parameters(), strict=True):
+            if ours is not table:
+                ours.copy_(theirs)
+                continue
+            known = model.tokenizer.get_vocab()
+            for word, row in self.tokenizer.get_vocab().items():
+                if word in known:
+                    table[row] = theirs[known[word]]
+        self.average.load_state_dict(self.networks.state_dict())
 
     def train_step(self, latents: torch.Tensor, captions: Sequence[str]) -> float:
         """One optimiser step on (batch, channels, rows, columns) latents; returns the loss."""
@@ -107,7 +138,10 @@ class Trainer:
         velocity = self.networks["unet"](
             signal * latents + noise_level * noise, timesteps, words
         ).sample
-        loss = torch.nn.functional.mse_loss(velocity, signal * noise - noise_level * latents)
+        wrong = velocity - (signal * noise - noise_level * latents)
+        errors = wrong.square().mean(dim=(1, 2, 3))
+        self.errors = errors.detach().cpu()
+        loss = errors.mean()
         rate = learning_rate(
             self.step,
             steps=self.plan.steps,
@@ -165,12 +199,12 @@ def training_caption(words: Sequence[str], draw: random.Random) -> str:
     return " ".join(kept[: LONGEST_CAPTION - 2])
 
 
-def prepare_data(data: Path, work: Path, seed: int) -> Dataset:
+def prepare_data(data: Path, work: Path) -> Dataset:
     """The training set, rendered on the first call and read from ``work`` afterwards."""
     cache = work / "dataset.pt"
     if not cache.exists():
         print("rendering the training set")
-        made = build_dataset(data, PROFILE, torch.Generator().manual_seed(seed))
+        made = build_dataset(data, PROFILE, torch.Generator().manual_seed(1))
         part = cache.with_suffix(".part")
         torch.save(vars(made), part)
         part.replace(cache)
@@ -192,16 +226,27 @@ def encode_all(codec: PatchCodec, images: torch.Tensor) -> torch.Tensor:
         return torch.cat([codec.encode(p.float()).latent_dist.mean for p in images.split(256)])
 
 
-def train(data: Path, work: Path, out: Path, plan: Plan) -> None:
-    """Train to the plan's last step, then export."""
+def train(data: Path, work: Path, out: Path, plan: Plan, start: Path | None = None) -> None:
+    """Train to the plan's last step, then export.
+
+    Args:
+        data: recordings with a manifest.
+        work: the rendered training set and checkpoints; what is there already is gone on with.
+        out: the model folder to write.
+        plan: the numbers of the run.
+        start: a model folder to begin from, its codec included; without one, from zero.
+    """
     work.mkdir(parents=True, exist_ok=True)
-    dataset = prepare_data(data, work, plan.seed)
-    codec = fit_codec(dataset, work)
+    dataset = prepare_data(data, work)
+    before = load_model(start, torch.device("cpu"), distilled=False) if start else None
+    codec = before.vae if before else fit_codec(dataset, work)
     latents = encode_all(codec, dataset.images)
     words = collect_words(dataset.captions, recorded=dataset.recorded)
     captions = [caption_words(kind, caption, words) for kind, caption in dataset.captions]
     trainer = Trainer(plan, make_tokenizer(model_words(words)), latents)
-    checkpoint = work / "checkpoint.pt"
+    if before:
+        trainer.start_from(before)
+    checkpoint = work / ("second.pt" if before else "first.pt")
     if checkpoint.exists():
         trainer.resume(checkpoint)
     print(
@@ -235,6 +280,8 @@ def _run(
     weights: torch.Tensor,
     checkpoint: Path,
 ) -> None:
+    told: dict[str, list[float]] = defaultdict(list)
+
     def step() -> None:
         # Drawn from the step alone, so that a resumed run sees what the unbroken one would.
         generator = torch.Generator().manual_seed(trainer.plan.seed * 7_919 + trainer.step)
@@ -244,6 +291,11 @@ def _run(
         draw = random.Random(trainer.step)  # noqa: S311 - shuffles captions
         said = [training_caption(captions[int(i)], draw) for i in chosen]
         trainer.train_step(latents[chosen], said)
+        for i, error in zip(chosen, trainer.errors.tolist(), strict=True):
+            told[captions[int(i)][0]].append(error)
+        if trainer.step % TOLD_KINDS_STEPS == 0:
+            print(", ".join(f"{k} {sum(e) / len(e):.3f}" for k, e in sorted(told.items())))
+            told.clear()
 
     run_steps(trainer, trainer.plan.steps, step, checkpoint)
 
@@ -256,12 +308,27 @@ def main() -> None:
         "--work", type=Path, default=Path(".work/starter"), help="cache, checkpoints"
     )
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "weights")
-    parser.add_argument("--steps", type=int, default=9000)
-    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--from", dest="start", type=Path, help="a model folder to begin from")
+    parser.add_argument("--first-steps", type=int, default=FIRST.steps, help="of the first stage")
+    parser.add_argument("--steps", type=int, default=SECOND.steps, help="of the second stage")
+    parser.add_argument("--batch", type=int, help="of both, instead of their own")
     arguments = parser.parse_args()
-    plan = Plan(steps=arguments.steps, batch=arguments.batch)
-    train(arguments.data, arguments.work, arguments.out, plan)
-    distil(arguments.out, arguments.work / "distil", DistilPlan())
+    first = replace(FIRST, steps=arguments.first_steps, batch=arguments.batch or FIRST.batch)
+    second = replace(SECOND, steps=arguments.steps, batch=arguments.batch or SECOND.batch)
+    start = arguments.start
+    if start is None:
+        start = arguments.work / "first"
+        if not (start / CARD_FILE).exists():
+            train(arguments.data, arguments.work, start, first)
+    elif not (start / CARD_FILE).is_file():
+        parser.error(f"--from = {start}, expected a model folder, with {CARD_FILE}")
+    elif start.resolve() == arguments.out.resolve():
+        parser.error(f"--out = {arguments.out}, expected another folder than --from")
+    train(arguments.data, arguments.work, arguments.out, second, start)
+    if (start / DISTILLED).is_dir():
+        distil(arguments.out, arguments.work / "distil", AGAIN, start)
+    else:
+        distil(arguments.out, arguments.work / "distil", DistilPlan())
 
 
 if __name__ == "__main__":

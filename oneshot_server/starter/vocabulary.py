@@ -44,6 +44,67 @@ MEANINGLESS: Final = (
 )
 """Words that say nothing about a sound: dropped without a remark."""
 
+INSTRUMENTS: Final[Mapping[str, str]] = {
+    "timpani": "timpani",
+    "surdo": "surdo",
+    "splash": "splash, splash cymbal",
+    "china": "china, china cymbal",
+    "maracas": "maracas",
+    "cabasa": "cabasa",
+    "tambourine": "tambourine",
+    "bongo": "bongo, bongos",
+    "tabla": "tabla",
+    "djembe": "djembe",
+    "woodblock": "woodblock, wood block",
+    "claves": "claves, clave",
+    "guiro": "guiro",
+    "agogo": "agogo",
+    "castanets": "castanets",
+    "tubular": "tubular bells",
+    "triangle": "triangle",
+    "chime": "chime, chimes",
+    "marimba": "marimba",
+    "xylophone": "xylophone",
+    "vibraphone": "vibraphone, vibes",
+    "glockenspiel": "glockenspiel",
+    "kalimba": "kalimba",
+    "piano": "piano",
+    "rhodes": "rhodes, ep, electric piano",
+    "organ": "organ",
+    "harpsichord": "harpsichord",
+    "clavinet": "clavinet",
+    "guitar": "guitar",
+    "harp": "harp",
+    "koto": "koto",
+    "banjo": "banjo",
+    "sitar": "sitar",
+    "pizzicato": "pizzicato",
+    "trumpet": "trumpet",
+    "trombone": "trombone",
+    "horn": "horn, horns",
+    "tuba": "tuba",
+    "flute": "flute",
+    "sax": "sax",
+    "clarinet": "clarinet",
+    "oboe": "oboe",
+    "recorder": "recorder",
+    "whistle": "whistle",
+    "violin": "violin",
+    "viola": "viola",
+    "cello": "cello",
+    "fiddle": "fiddle",
+    "choir": "choir",
+    "sweep": "sweep",
+    "whoosh": "whoosh",
+    "riser": "riser",
+    "impact": "impact",
+    "glitch": "glitch",
+    "blip": "blip",
+    "pop": "pop",
+}
+"""Names of a class that mean one of its instruments and no other: such a name stands for the class
+and for a word of its own, where the captions have it."""
+
 EXCLUSIVE: Final = (
     ("short", "long"),
     ("bright", "dark"),
@@ -79,12 +140,21 @@ def collect_words(
     for word, count in counts.items():
         if count >= RAREST_WORD and len(word) > 1 and word not in phrases:
             phrases[word] = (word,)
-    for target, text in (*SYNONYMS.items(), *CLASS_PHRASES.items()):
-        if target in SYNONYMS and counts[target] < RAREST_WORD:
-            continue  # a word that no caption teaches would be swallowed
-        for phrase in text.split(", "):
-            phrases[phrase] = (target,)
-    words = Words(classes=tuple(CLASS_PHRASES), phrases=phrases, exclusive=EXCLUSIVE, captions={})
+    for target, text in SYNONYMS.items():
+        if counts[target] >= RAREST_WORD:  # a word that no caption teaches would be swallowed
+            phrases.update(dict.fromkeys(text.split(", "), (target,)))
+    instruments = _instruments(captions)
+    exclusive: list[tuple[str, ...]] = list(EXCLUSIVE)
+    for kind, text in CLASS_PHRASES.items():
+        named = {phrase: instruments.get(phrase, ()) for phrase in text.split(", ")}
+        phrases.update({phrase: (kind, *word) for phrase, word in named.items()})
+        exclusive.append(tuple(sorted({word for said in named.values() for word in said})))
+    words = Words(
+        classes=tuple(CLASS_PHRASES),
+        phrases=phrases,
+        exclusive=tuple(group for group in exclusive if len(group) > 1),
+        captions={},
+    )
     grouped: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     for name, caption in captions[:recorded]:
         grouped[name].append(caption_words(name, caption, words)[1:])
@@ -95,9 +165,21 @@ def collect_words(
     return Words(
         classes=words.classes,
         phrases=phrases,
-        exclusive=EXCLUSIVE,
+        exclusive=words.exclusive,
         captions={name: _spread(grouped[name], per_class) for name in sorted(grouped)},
     )
+
+
+def _instruments(captions: Sequence[tuple[str, str]]) -> dict[str, tuple[str]]:
+    """Phrase to word of each instrument that enough captions name."""
+    counts = Counter(caption.lower() for _, caption in captions)
+    found: dict[str, tuple[str]] = {}
+    for word, text in INSTRUMENTS.items():
+        phrases = text.split(", ")
+        names = re.compile(rf"(?<![\w-])(?:{'|'.join(map(re.escape, phrases))})(?![\w-])")
+        if sum(n for caption, n in counts.items() if names.search(caption)) >= RAREST_WORD:
+            found.update(dict.fromkeys(phrases, (word,)))
+    return found
 
 
 def caption_words(name: str, caption: str, words: Words) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """A parametric drum synthesiser: batches of one-shots with exact captions, from one generator.
 
-The signal path is a voice (``drums``, ``percussion``, ``metals``, ``tones``) → ``channel`` →
-``captions``.
+The signal path is a voice (``drums``, ``percussion``, ``metals``, ``struck``, ``strings``,
+``tones``) → ``channel`` → ``captions``.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ from typing import Final
 
 import torch
 
-from oneshot_server.starter.synth import drums, metals, percussion, tones
+from oneshot_server.starter.synth import drums, metals, percussion, strings, struck, tones
 from oneshot_server.starter.synth.captions import describe
 from oneshot_server.starter.synth.channel import Channel, play
 from oneshot_server.starter.synth.voice import Draws, Grid, Voice
@@ -29,6 +29,11 @@ _VOICES: Final[Mapping[str, tuple[Callable[[Draws, Grid], Voice], Channel]]] = {
     "crash": (metals.crash, Channel(drive=0.1, room=0.3)),
     "ride": (metals.ride, Channel(drive=0.1, room=0.25)),
     "shaker": (percussion.shaker, Channel(drive=0.0, room=0.3)),
+    "conga": (struck.conga, Channel(drive=0.15, room=0.35)),
+    "perc": (struck.perc, Channel(drive=0.15, room=0.35)),
+    "bell": (struck.bell, Channel(drive=0.05, room=0.3)),
+    "mallet": (struck.mallet, Channel(drive=0.0, room=0.3)),
+    "keys": (strings.keys, Channel(drive=0.25, room=0.25)),
     "zap": (tones.zap, Channel(drive=0.3, room=0.3, lofi=0.2)),
     "bass": (tones.bass, Channel(drive=0.4, room=0.1)),
     "pluck": (tones.pluck, Channel(drive=0.1, room=0.35)),

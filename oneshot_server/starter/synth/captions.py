@@ -32,9 +32,29 @@ TRAIT_WORDS: Final = (
     "tr-808",
 )
 
+INSTRUMENT_WORDS: Final = (
+    "woodblock",
+    "claves",
+    "agogo",
+    "castanets",
+    "guiro",
+    "tubular",
+    "triangle",
+    "marimba",
+    "xylophone",
+    "vibraphone",
+    "glockenspiel",
+    "kalimba",
+    "rhodes",
+    "organ",
+    "harpsichord",
+    "clavinet",
+)
+"""Which of the instruments of its class a sound is."""
+
 ORIGINS: Final = ("electronic", "acoustic")
 
-ADJECTIVES: Final = MEASURED_WORDS + TRAIT_WORDS + ORIGINS
+ADJECTIVES: Final = INSTRUMENT_WORDS + MEASURED_WORDS + TRAIT_WORDS + ORIGINS
 """Every word that a caption may hold besides its class and a pitch, in a caption's order."""
 
 
@@ -69,6 +89,15 @@ THRESHOLDS: Final[Mapping[str, Thresholds]] = {
     "crash": Thresholds(length_seconds=(0.5, 0.87), centroid_hz=(9500, 10800)),
     "ride": Thresholds(length_seconds=(0.27, 0.55), centroid_hz=(5900, 8900)),
     "shaker": Thresholds(length_seconds=(0.052, 0.09), centroid_hz=(6500, 7700)),
+    "conga": Thresholds(length_seconds=(0.06, 0.12), centroid_hz=(800, 1600), pitch_hz=(175, 285)),
+    "perc": Thresholds(
+        length_seconds=(0.04, 0.085), centroid_hz=(2150, 3700), pitch_hz=(830, 1400)
+    ),
+    "bell": Thresholds(length_seconds=(0.28, 0.72), centroid_hz=(2500, 4250), pitch_hz=(430, 730)),
+    "mallet": Thresholds(
+        length_seconds=(0.155, 0.355), centroid_hz=(1050, 1800), pitch_hz=(390, 830)
+    ),
+    "keys": Thresholds(length_seconds=(0.22, 0.43), centroid_hz=(1000, 2250), pitch_hz=(145, 300)),
     "zap": Thresholds(length_seconds=(0.083, 0.165), centroid_hz=(4000, 6100)),
     "bass": Thresholds(length_seconds=(0.27, 0.54), centroid_hz=(290, 660), pitch_hz=(51, 80)),
     "pluck": Thresholds(length_seconds=(0.18, 0.39), centroid_hz=(1000, 2100), pitch_hz=(160, 375)),

@@ -6,13 +6,13 @@ from oneshot_server.starter.synth import filters
 from oneshot_server.starter.synth.oscillators import (
     attack,
     decay,
-    partials,
     saw,
     sine,
     square,
     steady_cycles,
     swept_cycles,
 )
+from oneshot_server.starter.synth.strings import string
 from oneshot_server.starter.synth.voice import Draws, Grid, Voice, pick, semitones_to_ratio
 
 CHORDS = ((0, 3, 7, 12), (0, 4, 7, 12), (0, 3, 7, 10), (0, 4, 7, 11), (0, 7, 12, 19), (0, 5, 7, 12))
@@ -63,8 +63,8 @@ def zap(draws: Draws, grid: Grid) -> Voice:
 
 
 def bass(draws: Draws, grid: Grid) -> Voice:
-    """Flavours: frequency modulation, 808 sub, detuned saws, filtered square."""
-    flavour = draws.choice((0.35, 0.2, 0.25, 0.2))
+    """Flavours: frequency modulation, 808 sub, detuned saws, filtered square, plucked string."""
+    flavour = draws.choice((0.24, 0.18, 0.2, 0.16, 0.22))
     pitch_hz = draws.log_uniform(33.0, 125.0)
     decay_seconds = draws.log_uniform(0.25, 3.0)
     cycles = steady_cycles(grid, pitch_hz)
@@ -91,6 +91,18 @@ def bass(draws: Draws, grid: Grid) -> Voice:
         q=draws.log_uniform(0.6, 6.0),
     )
     tone = torch.where(flavour == 0, modulated, torch.where(flavour == 1, sub, filtered))
+    plucked = string(
+        grid,
+        pitch_hz,
+        decay_seconds,
+        place=draws.uniform(0.08, 0.3),
+        slope=draws.uniform(0.5, 1.5),
+        damping=draws.log_uniform(0.02, 0.3),
+        stiffness=draws.log_uniform(1e-5, 3e-4),
+        harmonics=28,
+    )
+    plucked = filters.lowpassed(plucked, grid, draws.log_uniform(500.0, 6000.0))
+    tone = torch.where(flavour == 4, plucked, tone)
     hold_seconds = draws.chance(0.3) * draws.uniform(0.05, 0.5)
     envelope = decay(grid, decay_seconds, hold_seconds=hold_seconds)
     click_level = draws.chance(0.3) * draws.uniform(0.1, 0.6)
@@ -108,7 +120,7 @@ def bass(draws: Draws, grid: Grid) -> Voice:
             "clean": (flavour == 1) | ((flavour == 0) & (index < 0.2)),
             "tr-808": flavour == 1,
         },
-        acoustic=torch.zeros(draws.count, 1, dtype=torch.bool),
+        acoustic=flavour == 4,
     )
 
 
@@ -117,18 +129,24 @@ def pluck(draws: Draws, grid: Grid) -> Voice:
     flavour = draws.choice((0.5, 0.3, 0.2))
     pitch_hz = draws.log_uniform(65.0, 900.0)
     decay_seconds = draws.log_uniform(0.25, 3.0) * (220.0 / pitch_hz) ** 0.3
-    number = torch.arange(1.0, 21.0)[None]
     stiffness = draws.log_uniform(1e-5, 1e-3)
-    place = draws.uniform(0.08, 0.5)
     damping = draws.log_uniform(0.02, 0.4)
-    string = partials(
+    plucked = string(
         grid,
-        steady_cycles(grid, pitch_hz),
         pitch_hz,
-        ratios=number * torch.sqrt((1.0 + stiffness * number.square()) / (1.0 + stiffness)),
-        levels=torch.sin(torch.pi * place * number) / number ** draws.uniform(0.8, 1.8),
-        decay_seconds=decay_seconds / (1.0 + damping * (number - 1.0)),
+        decay_seconds,
+        place=draws.uniform(0.08, 0.5),
+        slope=draws.uniform(0.6, 1.8),
+        damping=damping,
+        stiffness=stiffness,
+        harmonics=28,
     )
+    # The wood of a guitar or a harp resonates.
+    size = filters.fft_size(grid)
+    low = filters.normalised_frequency(grid, draws.log_uniform(90.0, 220.0), size)
+    high = filters.normalised_frequency(grid, draws.log_uniform(250.0, 1200.0), size)
+    wood = filters.bandpass(low, 4.0) + filters.bandpass(high, 3.0)
+    plucked = filters.apply(plucked, 1.0 + draws.uniform(0.0, 1.5) * wood)
     detune_cents = draws.log_uniform(1.0, 30.0)
     spread = semitones_to_ratio(detune_cents / 200.0)
     saws = saw(pitch_hz * spread, grid, start_cycles=draws.uniform(0.0, 1.0)) + saw(
@@ -155,7 +173,7 @@ def pluck(draws: Draws, grid: Grid) -> Voice:
     )
     pick_noise = pick_noise * decay(grid, draws.log_uniform(0.005, 0.03))
     return Voice(
-        waveform=torch.where(flavour == 0, 1.5 * string, tone) + pick_level * pick_noise,
+        waveform=torch.where(flavour == 0, 1.5 * plucked, tone) + pick_level * pick_noise,
         pitch_hz=pitch_hz,
         traits={
             "detuned": (flavour == 1) & (detune_cents > DETUNED_CENTS),

@@ -118,3 +118,11 @@ def test_a_resumed_distilling_is_the_unbroken_one(model, ways, tmp_path):
     for _ in range(2):
         resumed.train_step()
     assert resumed.losses == pytest.approx(unbroken.losses, rel=1e-4)
+
+
+def test_a_student_can_begin_with_what_an_earlier_distilling_changed(model, ways):
+    student = Student(model, ways, PLAN, start=model)
+    for ours, distilled in zip(
+        student.unet.parameters(), model.distilled_unet.parameters(), strict=True
+    ):
+        torch.testing.assert_close(ours.detach(), distilled, atol=1e-6, rtol=1e-5)

@@ -1,10 +1,16 @@
 import random
+from dataclasses import replace
 
 import pytest
 import torch
 
+from oneshot_server.pipeline.model import load_model
+from oneshot_server.pipeline.model_folder import CARD_FILE, STARTER
+from oneshot_server.starter import train as training
+from oneshot_server.starter.distil import AGAIN
+from oneshot_server.starter.distil import Plan as DistilPlan
 from oneshot_server.starter.networks import LONGEST_CAPTION, make_tokenizer
-from oneshot_server.starter.train import Plan, Trainer, training_caption
+from oneshot_server.starter.train import FIRST, SECOND, Plan, Trainer, training_caption
 
 WORDS = ("kick", "short", "dark", "hz_54", "electronic")
 PLAN = Plan(steps=10, batch=2)
@@ -65,3 +71,74 @@ def test_training_captions_keep_the_class_and_only_leave_words_out():
         assert "kick" in words
         assert set(words) <= set(WORDS)
         assert len(words) <= LONGEST_CAPTION - 2
+
+
+def test_a_trained_model_is_gone_on_from_and_its_words_keep_their_embeddings():
+    model = load_model(STARTER, torch.device("cpu"), distilled=False)
+    words = ("wobbly", *WORDS)
+    learner = Trainer(PLAN, make_tokenizer(words), torch.zeros(1, *model.latent_shape))
+    fresh = embeddings(learner.networks)["wobbly"].clone()
+    learner.start_from(model)
+    theirs = model.text_encoder.get_input_embeddings().weight
+    for networks in (learner.networks, learner.average):
+        for word, row in embeddings(networks, words).items():
+            known = model.tokenizer.get_vocab().get(word)
+            torch.testing.assert_close(row, fresh if known is None else theirs[known])
+        for part in ("unet", "text_encoder"):
+            ours = dict(networks[part].named_parameters())
+            for name, value in getattr(model, part).named_parameters():
+                if value is not theirs:
+                    torch.testing.assert_close(ours[name].detach(), value)
+
+
+def embeddings(networks, words=("wobbly", *WORDS)):
+    vocabulary = make_tokenizer(words).get_vocab()
+    rows = networks["text_encoder"].get_input_embeddings().weight.detach()
+    return {word: rows[vocabulary[word]] for word in words}
+
+
+@pytest.fixture
+def runs(monkeypatch, tmp_path):
+    """The stages that a command line asks for, without doing them."""
+    done = []
+
+    def train(_data, work, out, plan, start=None):
+        out.mkdir(parents=True, exist_ok=True)
+        (out / CARD_FILE).touch()
+        done.append((out.relative_to(tmp_path).as_posix(), plan, start))
+
+    def run(*arguments):
+        done.clear()
+        folders = ["--data", "x", "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out")]
+        monkeypatch.setattr("sys.argv", ["train", *folders, *arguments])
+        training.main()
+        return done
+
+    monkeypatch.setattr(training, "train", train)
+    monkeypatch.setattr(
+        training, "distil", lambda out, *told: done.append(("distil", out, *told[1:]))
+    )
+    return run
+
+
+def test_one_command_goes_from_zero_through_both_stages_to_distilling(runs, tmp_path):
+    first = ("work/first", FIRST, None)
+    second = ("out", SECOND, tmp_path / "work" / "first")
+    assert runs() == [first, second, ("distil", tmp_path / "out", DistilPlan())]
+    assert runs()[0] == second  # the first stage is there
+    assert runs("--from", str(STARTER), "--steps", "7") == [
+        ("out", replace(SECOND, steps=7), STARTER),
+        ("distil", tmp_path / "out", AGAIN, STARTER),
+    ]
+
+
+def test_a_folder_without_a_model_is_no_start(runs, capsys, tmp_path):
+    with pytest.raises(SystemExit):
+        runs("--from", str(tmp_path))
+    assert f"--from = {tmp_path}, expected a model folder" in capsys.readouterr().err
+
+
+def test_what_is_begun_from_is_not_overwritten(runs, capsys):
+    with pytest.raises(SystemExit):
+        runs("--from", str(STARTER), "--out", str(STARTER))
+    assert "expected another folder than --from" in capsys.readouterr().err
