@@ -275,6 +275,10 @@ def test_a_prompt_becomes_a_sound_that_is_selected_and_counted(page):
     page.until("document.querySelector('#detail-title').textContent.includes('dark kick')")
     page.until(f"document.querySelector('#total').textContent.startsWith('{before + 2}')")
     page.until_counted(before + 2)
+    asked = "performance.getEntriesByType('resource').map((one) => one.name)"
+    assert page.js(
+        f"return {asked}.some((e) => /published.*picture$/.test(e))"
+    )  # it waits for no one
     assert page.ask("sounds?limit=2")["sounds"][0]["path"].startswith("dark_kick")
 
 
