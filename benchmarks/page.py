@@ -120,7 +120,7 @@ class Page:
         for number in range(count + 1):
             self.press("ArrowRight", 39)
             until(lambda: self.js("return window.delays.length") > number)  # noqa: B023
-            until(lambda: not self.js("return window.loud()"))
+            until(lambda: not self.js("return window.onset()"))
         line("the same key in an empty page of this browser", self.js("return window.delays")[1:])
 
     def jumps(self) -> None:

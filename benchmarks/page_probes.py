@@ -30,15 +30,19 @@ import("/audio.js").then(({ analyser }) => {
   const ear = new AnalyserNode(analyser.context, { fftSize: 8192 });
   analyser.connect(ear);
   const samples = new Float32Array(ear.fftSize);
-  const loud = (window.loud = () => {
+  // When what is loud began: frames that are drawn meanwhile let it be noticed late, not be late.
+  const onset = (window.onset = () => {
     ear.getFloatTimeDomainData(samples);
-    return samples.some((sample) => Math.abs(sample) > 0.02);
+    const now = performance.now();
+    const first = samples.findIndex((sample) => Math.abs(sample) > 0.02);
+    return first < 0 ? 0 : now - (1000 * (samples.length - first)) / analyser.context.sampleRate;
   });
   const listen = (event) => {
     began = event.timeStamp;
     const channel = new MessageChannel();
     channel.port1.onmessage = () => {
-      if (loud()) window.delays.push(performance.now() - event.timeStamp);
+      const at = onset();
+      if (at) window.delays.push(at - event.timeStamp);
       else channel.port2.postMessage(0);
     };
     channel.port2.postMessage(0);
@@ -57,9 +61,11 @@ const ear = new AnalyserNode(context, { fftSize: 8192 });
 ear.connect(context.destination);
 const samples = new Float32Array(ear.fftSize);
 window.delays = [];
-window.loud = () => {
+window.onset = () => {
   ear.getFloatTimeDomainData(samples);
-  return samples.some((sample) => Math.abs(sample) > 0.02);
+  const now = performance.now();
+  const first = samples.findIndex((sample) => Math.abs(sample) > 0.02);
+  return first < 0 ? 0 : now - (1000 * (samples.length - first)) / context.sampleRate;
 };
 addEventListener("keydown", (event) => {
   context.resume();
@@ -68,7 +74,8 @@ addEventListener("keydown", (event) => {
   source.start();
   const channel = new MessageChannel();
   channel.port1.onmessage = () => {
-    if (loud()) window.delays.push(performance.now() - event.timeStamp);
+    const at = onset();
+    if (at) window.delays.push(at - event.timeStamp);
     else channel.port2.postMessage(0);
   };
   channel.port2.postMessage(0);
@@ -77,7 +84,7 @@ addEventListener("keydown", (event) => {
 HUSH: Final = """
 // Silence, until nothing of the last sound is remembered.
 const done = arguments[0];
-const wait = () => (window.loud() ? setTimeout(wait, 10) : done(true));
+const wait = () => (window.onset() ? setTimeout(wait, 10) : done(true));
 import("/audio.js").then(({ hush }) => { hush(); wait(); });
 """
 WATCH: Final = """

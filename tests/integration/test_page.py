@@ -499,6 +499,8 @@ def test_a_render_is_in_the_grid_before_the_library_knows_it(page):
     assert page.js(f"return {first}.querySelector('.name').textContent") == "deep kick"
     assert page.js(f"return {first}.querySelector('.kind').textContent") == "kick"
     assert page.js("return document.querySelector('#total').textContent") == f"{before + 1} sounds"
+    asked = "performance.getEntriesByType('resource').map((one) => one.name)"
+    page.until(f"{asked}.some((name) => name.endsWith('/api/published/job-x/0/picture'))")
     known = {**page.ask("sounds?limit=1")["sounds"][0], "number": 10**6, "prompt": "deep kick G1"}
     known |= {"path": "deep_kick_7.wav", "changed": 4e9}
     tell(page, "library", {"now": [known], "gone": []})

@@ -39,7 +39,7 @@ export function picture(canvas, sound) {
   }
   paths.set(canvas, sound?.path);
   if (!url) return;
-  wanted.set(canvas, { url, look, kind: sound.kind, turn });
+  wanted.set(canvas, { url, look, path: sound.path, kind: sound.kind, turn });
   if (soon) return;
   soon = true;
   queueMicrotask(() => {
@@ -72,7 +72,9 @@ async function fetchOne(canvas, want) {
   image.src = want.url;
   try {
     await image.decode();
-    if (shown.get(canvas) === want.look) draw(canvas, image, want.kind);
+    // One of a moment ago is better than none, while the newest is on its way.
+    const first = paths.get(canvas) === want.path && canvas.classList.contains("coming");
+    if (first || shown.get(canvas) === want.look) draw(canvas, image, want.kind);
   } catch {
     // A file that cannot be drawn is said by what plays it; its cell stays without a picture.
     if (shown.get(canvas) === want.look) {
