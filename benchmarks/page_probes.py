@@ -27,7 +27,7 @@ import("/audio.js").then(({ analyser }) => {
     return start.apply(this, when);
   };
   // One of its own behind the page's, that remembers longer: a short sound is over within 100 ms.
-  const ear = new AnalyserNode(analyser.context, { fftSize: 8192 });
+  const ear = new AnalyserNode(analyser.context, { fftSize: 16384 });
   analyser.connect(ear);
   const samples = new Float32Array(ear.fftSize);
   // When what is loud began: frames that are drawn meanwhile let it be noticed late, not be late.
@@ -57,7 +57,7 @@ ALONE: Final = """
 const context = new AudioContext({ latencyHint: "interactive" });
 const buffer = new AudioBuffer({ length: 4410, sampleRate: 44100 });
 buffer.getChannelData(0).fill(0.5);
-const ear = new AnalyserNode(context, { fftSize: 8192 });
+const ear = new AnalyserNode(context, { fftSize: 16384 });
 ear.connect(context.destination);
 const samples = new Float32Array(ear.fftSize);
 window.delays = [];
