@@ -5,13 +5,13 @@ from msgspec import structs
 from oneshot_server.dsp.image import image_to_mel, mel_to_image
 from oneshot_server.dsp.inversion import (
     Heard,
-    _InverseStft,
     level_with_mel,
     mel_to_detail,
     mel_to_magnitudes,
     mel_to_waveform,
 )
 from oneshot_server.dsp.mel import filterbank, waveform_to_magnitudes, waveform_to_mel
+from oneshot_server.dsp.phases import InverseStft
 from oneshot_server.errors import ProfileMismatchError
 from tests.unit.dsp.profiles import PROFILE, built_in, decaying, sine
 
@@ -64,7 +64,35 @@ def test_a_sound_is_the_same_alone_and_in_a_batch():
         ]
     )
     together = mel_to_waveform(mels, PROFILE)
-    assert torch.allclose(mel_to_waveform(mels[1:2], PROFILE)[0], together[1], atol=1e-4)
+    assert torch.equal(mel_to_waveform(mels[1:2], PROFILE)[0], together[1])
+
+
+def test_silence_behind_a_sound_changes_no_bit_of_it_and_stays_silent():
+    waveform = torch.zeros(1, PROFILE.samples)
+    waveform[0, :4096] = decaying(150.0, t60=0.1, seconds=1.0)[:4096]
+    mel = waveform_to_mel(waveform, PROFILE)
+    longer = structs.replace(PROFILE, frames=2 * PROFILE.frames)
+    silence = torch.full_like(mel, -PROFILE.range_db)
+    back = mel_to_waveform(torch.cat([mel, silence], dim=2), longer)
+    assert torch.equal(back[:, : PROFILE.samples], mel_to_waveform(mel, PROFILE))
+    assert not back[:, PROFILE.samples :].any()
+
+
+def test_the_body_of_a_kick_comes_back_at_its_pitch_and_without_a_warble():
+    time = torch.arange(PROFILE.samples) / PROFILE.sample_rate
+    swept = 50.0 * time + 100.0 * 0.02 * (1.0 - torch.exp(-time / 0.02))
+    kick = torch.sin(2 * torch.pi * swept) * torch.exp(-6.0 * time)
+    spectrum = torch.fft.fft(round_trip(kick))
+    # The analytic signal of what lies under 150 Hz.
+    hertz = torch.fft.fftfreq(len(spectrum), 1.0 / PROFILE.sample_rate)
+    analytic = torch.fft.ifft(torch.where((hertz > 0.0) & (hertz < 150.0), spectrum, 0.0))
+    turned = torch.angle(analytic[1:] * analytic[:-1].conj()).double()
+    begin, end = int(0.15 * PROFILE.sample_rate), int(0.5 * PROFILE.sample_rate)
+    phase = torch.cumsum(turned[begin:end], dim=0)
+    line = torch.stack([time[begin:end].double(), torch.ones(end - begin).double()], 1)
+    fitted = torch.linalg.lstsq(line, phase[:, None]).solution
+    assert abs(float(fitted[0, 0]) / (2 * torch.pi) - 50.0) < 1.0
+    assert float((phase - (line @ fitted)[:, 0]).abs().max()) < 0.5
 
 
 def test_silence_comes_back_silent():
@@ -94,7 +122,7 @@ def test_the_inverse_stft_is_torchs(n_fft: int, hop: int) -> None:
     waves = torch.randn(2, 20 * hop, generator=torch.Generator().manual_seed(0))
     spectrum = torch.stft(waves, n_fft, hop, window=window, return_complex=True)
     expected = torch.istft(spectrum, n_fft, hop, window=window, length=waves.shape[1])
-    inverse = _InverseStft(window, hop, spectrum.shape[2], waves.shape[1], n_fft // 2)
+    inverse = InverseStft(window, hop, spectrum.shape[2], waves.shape[1], n_fft // 2)
     torch.testing.assert_close(inverse(spectrum.transpose(1, 2)), expected)
 
 
