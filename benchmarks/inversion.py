@@ -1,7 +1,8 @@
 """Mel and back on recordings, ours beside others: ``python -m benchmarks.inversion``.
 
 Beside torchaudio, librosa where it is installed, and the time of a network of Vocos's size with
-random weights. Recordings of all kits, and of kits that the starter was never trained on.
+random weights. Recordings of kits that the starter was never trained on, of all kits, kicks of
+them, and what is mostly noise: claps, hats, shakers, snares. Sounds are inverted one by one.
 
 log-spec: mean absolute error of the log magnitudes over five STFT sizes, dB below the loudest bin.
 SC: spectral convergence over the same. env: relative error of the 1.5 ms envelope.
@@ -11,11 +12,11 @@ import argparse
 import importlib.util
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
 import torchaudio
-from msgspec import structs
 
 from oneshot_server.domain.mel_profile import MelProfile
 from oneshot_server.dsp.inversion import mel_to_waveform
@@ -24,10 +25,12 @@ from oneshot_server.settings import find_profile
 from oneshot_server.starter.dataset import UNSEEN_KITS, Recording, load_waveform, read_manifest
 from oneshot_server.starter.train import PROFILE
 
-SOUNDS = 24
+NOISE = ("clap", "closed_hat", "open_hat", "shaker", "snare")
+
+Inversion = Callable[[torch.Tensor], torch.Tensor]
 
 
-def torchaudio_inversion(profile: MelProfile) -> Callable[[torch.Tensor], torch.Tensor]:
+def torchaudio_inversion(profile: MelProfile) -> Inversion:
     """InverseMelScale by least squares and 32 iterations of Griffin-Lim."""
     to_linear = torchaudio.transforms.InverseMelScale(
         profile.bins,
@@ -54,7 +57,7 @@ def torchaudio_inversion(profile: MelProfile) -> Callable[[torch.Tensor], torch.
     return invert
 
 
-def librosa_inversion(profile: MelProfile) -> Callable[[torch.Tensor], torch.Tensor]:
+def librosa_inversion(profile: MelProfile) -> Inversion:
     """Librosa's ``mel_to_audio`` with its own 32 iterations."""
     import librosa
 
@@ -120,9 +123,10 @@ class VocosSize(torch.nn.Module):
         head = self.head(self.blocks(self.first(mel_db)).transpose(1, 2)).transpose(1, 2)
         level, phase = head.chunk(2, dim=1)
         spectrum = torch.polar(level.exp().clamp_max(100.0), phase)
-        return torch.istft(
+        wave: torch.Tensor = torch.istft(
             spectrum, size, hop, window=torch.hann_window(size), length=self.profile.samples
         )
+        return wave
 
 
 def magnitudes(waves: torch.Tensor, size: int) -> torch.Tensor:
@@ -148,52 +152,64 @@ def errors(true: torch.Tensor, found: torch.Tensor) -> tuple[float, float, float
     return log_spec, convergence, float((off / envelopes[0].norm(dim=1)).mean())
 
 
-def spread(recordings: list[Recording]) -> list[Recording]:
-    return recordings[:: max(1, len(recordings) // SOUNDS)][:SOUNDS]
+def spread(recordings: list[Recording], count: int) -> list[Recording]:
+    """At most so many of them, from beginning to end."""
+    return recordings[:: max(1, len(recordings) // count)][:count]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, default=Path("../shared/data/base_train"))
+    parser.add_argument("--sounds", type=int, default=24, help="of each set")
     parser.add_argument("--ours", action="store_true", help="nothing beside it")
+    parser.add_argument("--profile", choices=["starter", "sd15-oneshot"], help="only this one")
     arguments = parser.parse_args()
     recordings = read_manifest(arguments.data)
     sets = {
-        "all": spread(recordings),
-        "unseen": spread([r for r in recordings if r.kit in UNSEEN_KITS]),
+        "unseen": [r for r in recordings if r.kit in UNSEEN_KITS],
+        "all": recordings,
+        "kicks": [r for r in recordings if r.kind == "kick"],
+        "noise": [r for r in recordings if r.kind in NOISE],
     }
-    profiles = (PROFILE, structs.replace(PROFILE, mels=256), find_profile("sd15-oneshot", Path()))
+    profiles = {"starter": PROFILE, "sd15-oneshot": find_profile("sd15-oneshot", Path())}
     print(
-        f"{'profile':>12} {'mels':>4} {'kits':6} {'inversion':12} "
+        f"{'profile':>12} {'sounds':7} {'inversion':12} "
         f"{'log-spec':>9} {'SC':>6} {'env':>6} {'ms a sound':>10} {'x real time':>11}"
     )
-    for profile in profiles:
-        ways: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
-            "ours": lambda m, profile=profile: mel_to_waveform(m, profile),  # type: ignore[misc]
-        }
-        if not arguments.ours:
-            ways["torchaudio"] = torchaudio_inversion(profile)
-            if importlib.util.find_spec("librosa"):
-                ways["librosa"] = librosa_inversion(profile)
-            ways["Vocos's size"] = VocosSize(profile)
-        for kits, chosen in sets.items():
+    for name, profile in profiles.items():
+        if arguments.profile not in (None, name):
+            continue
+        for kits, found in sets.items():
+            chosen = spread(found, arguments.sounds)
             waves = torch.stack([load_waveform(r.path, profile) for r in chosen])
-            mel_db = waveform_to_mel(waves, profile)
-            for name, way in ways.items():
-                way(mel_db[:1])
-                begun = time.perf_counter()
-                found = torch.cat([way(one) for one in mel_db.split(1)])
-                spent = (time.perf_counter() - begun) / len(chosen)
-                # Random weights make no sound that could be measured.
-                measured = " " * 23
-                if not isinstance(way, VocosSize):
-                    log_spec, convergence, envelope = errors(waves, found)
-                    measured = f"{log_spec:6.2f} dB {convergence:6.3f} {envelope:6.3f}"
-                print(
-                    f"{profile.name:>12} {profile.mels:4d} {kits:6} {name:12} {measured} "
-                    f"{1000 * spent:10.0f} {profile.seconds / spent:11.0f}",
-                    flush=True,
-                )
+            ways: dict[str, Inversion] = {"ours": partial(mel_to_waveform, profile=profile)}
+            if kits == "unseen" and not arguments.ours:  # one set tells what others do
+                ways |= every_way(profile)
+            for label, way in ways.items():
+                line = f"{profile.name:>12} {kits:7} {label:12} {measure(waves, profile, way)}"
+                print(line, flush=True)
+
+
+def every_way(profile: MelProfile) -> dict[str, Inversion]:
+    """What there is beside ours."""
+    ways: dict[str, Inversion] = {"torchaudio": torchaudio_inversion(profile)}
+    if importlib.util.find_spec("librosa"):
+        ways["librosa"] = librosa_inversion(profile)
+    return {**ways, "Vocos's size": VocosSize(profile)}
+
+
+def measure(waves: torch.Tensor, profile: MelProfile, way: Inversion) -> str:
+    """Invert sounds one by one; errors and time as a part of a line."""
+    mel_db = waveform_to_mel(waves, profile)
+    way(mel_db[:1])
+    begun = time.perf_counter()
+    found = torch.cat([way(one) for one in mel_db.split(1)])
+    spent = (time.perf_counter() - begun) / len(waves)
+    errors_found = " " * 23
+    if not isinstance(way, VocosSize):  # random weights make no sound that could be measured
+        log_spec, convergence, envelope = errors(waves, found)
+        errors_found = f"{log_spec:6.2f} dB {convergence:6.3f} {envelope:6.3f}"
+    return f"{errors_found} {1000 * spent:10.0f} {profile.seconds / spent:11.0f}"
 
 
 if __name__ == "__main__":

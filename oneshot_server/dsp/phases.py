@@ -5,15 +5,21 @@ from functools import lru_cache
 from typing import Final
 
 import torch
+from msgspec import structs
 
 from oneshot_server.domain.mel_profile import MelProfile
-from oneshot_server.dsp.mel import WINDOWS, analysis_window, waveform_to_spectrum
+from oneshot_server.dsp.magnitudes import band_widths
+from oneshot_server.dsp.mel import analysis_window, waveform_to_spectrum
+from oneshot_server.dsp.peaks import group_delay_factor, peak_frequencies
 
 MOMENTUM: Final = 0.99
 TINY: Final = 1e-8
 STEEPEST: Final = 12.0  # nepers over two hops; an attack out of silence says no more than that
 FIRST_CYCLES: Final = -0.25
 """Where partials are at sample 0: sines that begin there, as what is struck does not jump."""
+NARROW: Final = 1.0  # bins of a band; up to here each bin says something of its own
+WIDE: Final = 3.0  # bins of a band; from here on its bins are one noise
+GOLDEN_RATIO: Final = 0.6180339887
 
 
 def magnitudes_to_waveform(
@@ -29,8 +35,8 @@ def magnitudes_to_waveform(
     """Find phases that fit the magnitudes.
 
     Args:
-        magnitudes: (1, bins, frames), of a transform of ``n_fft``.
-        profile: the mel profile; of its frames, as many as the magnitudes have.
+        magnitudes: (1, bins, frames), of a transform of ``n_fft``, any number of frames.
+        profile: the mel profile that they come from.
         n_fft: length of the transform.
         iterations: updates.
         lowest: bins below this one are unknown, and become what the others leave them.
@@ -39,12 +45,13 @@ def magnitudes_to_waveform(
             are begun from only there. ``None`` for no frame.
 
     Returns:
-        (1, samples), float32.
+        (1, samples), float32, as many as a profile of so many frames has.
 
     Reference: Perraudin, Balazs and Søndergaard, 2013, "A fast Griffin-Lim algorithm", algorithm 2.
     """
+    shorter = structs.replace(profile, frames=magnitudes.shape[2])
     # The last frames of an STFT with centred frames lie behind the profile's last sample.
-    frames = 1 + (profile.samples + 2 * profile.pad) // profile.hop if profile.center else 0
+    frames = 1 + (shorter.samples + 2 * profile.pad) // profile.hop if profile.center else 0
     pad = torch.nn.functional.pad
     magnitudes = pad(magnitudes, (0, max(0, frames - magnitudes.shape[2])))
     # Frame by frame from here, as the FFT has it in memory.
@@ -52,7 +59,7 @@ def magnitudes_to_waveform(
     count = magnitudes.shape[1]
     window = analysis_window(profile, n_fft)
     first = n_fft // 2 + profile.pad - (0 if profile.center else profile.n_fft // 2)
-    inverse = InverseStft(window, profile.hop, count, profile.samples, first)
+    inverse = InverseStft(window, profile.hop, count, shorter.samples, first)
     phases = _first_phases(magnitudes, profile, n_fft)
     known = None
     if heard is not None:
@@ -136,25 +143,21 @@ def _first_phases(magnitudes: torch.Tensor, profile: MelProfile, n_fft: int) -> 
         (1, frames, bins), complex, of magnitude 1.
 
     Reference: Laroche and Dolson, 1999, "Improved phase vocoder time-scale modification of audio",
-    section 4, for the regions of influence; Průša, Balazs and Søndergaard, 2017, "A noniterative
-    method for reconstruction of phase from STFT magnitude", eq. 7, for the group delay.
+    section 4, for the regions of influence.
     """
     pad = torch.nn.functional.pad
     level = torch.log(magnitudes + TINY)
-    nearest, found = _nearest_peaks(level)
-    slope, cubic, beside = _lobe(profile.window_shape, profile.window, n_fft)
-    lean = level[:, :, 2:] - level[:, :, :-2]
-    offset = pad((lean * (slope + cubic * lean.square())).clamp(-0.5, 0.5), (1, 1))
-    # Bin 0 holds the peak's mirror image, so the lowest peak is told by the bin above it alone.
-    step = (level[:, :, 2] - level[:, :, 1]).clamp(-4.0, 4.0)
-    offset[:, :, 1] = sum(c * step**power for power, c in enumerate(beside))
-    offset[:, :, 1].clamp_(-0.8, 1.0)
-    frequency = nearest + torch.where(found, offset.gather(2, nearest), 0.0)
+    nearest, frequency = peak_frequencies(level, profile, n_fft)
     advance = frequency * (profile.hop / n_fft)
     cycles = torch.cumsum(0.5 * (advance[:, 1:] + advance[:, :-1]), dim=1)
     cycles = pad(cycles, (0, 0, 1, 0)) + FIRST_CYCLES
-    rise = pad(level[:, 2:] - level[:, :-2], (0, 0, 1, 1)).clamp(-STEEPEST, STEEPEST)
-    delay = rise * (-n_fft / (16.0 * math.pi**2 * slope * profile.hop))
+    rise = pad(level[:, 2:] - level[:, :-2], (0, 0, 1, 1))
+    if level.shape[1] > 2:  # no frame is before the first one, where most sounds begin
+        rise[:, 0] = 4.0 * level[:, 1] - 3.0 * level[:, 0] - level[:, 2]
+    rise.clamp_(-STEEPEST, STEEPEST)
+    # Samples from the middle of the frame, over the length of the transform.
+    delay = rise * (group_delay_factor(profile, n_fft) / profile.hop)
+    delay = delay + _scatter(profile, n_fft)
     apart = pad(torch.cumsum(0.5 * (delay[:, :, 1:] + delay[:, :, :-1]), dim=2), (1, 0))
     cycles = (cycles - apart).gather(2, nearest) + apart
     # Up to here from the middle of a frame; the FFT counts from its beginning.
@@ -164,40 +167,15 @@ def _first_phases(magnitudes: torch.Tensor, profile: MelProfile, n_fft: int) -> 
     return torch.complex(torch.cos(angle), torch.sin(angle))
 
 
-def _nearest_peaks(level: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of (1, frames, bins): the bin of the nearest peak, and whether there is one."""
-    below, here, above = level[:, :, :-2], level[:, :, 1:-1], level[:, :, 2:]
-    peak = torch.nn.functional.pad((here > below) & (here >= above), (1, 1))
-    count = level.shape[2]
-    bins = torch.arange(count).expand_as(level)
-    under = torch.where(peak, bins, -count).cummax(dim=2).values
-    over = -torch.where(peak, -bins, -2 * count).flip(2).cummax(dim=2).values.flip(2)
-    nearest = torch.where(bins - under <= over - bins, under, over)
-    found = (nearest >= 0) & (nearest < count)
-    return torch.where(found, nearest, bins), found
-
-
 @lru_cache(maxsize=8)
-def _lobe(shape: str, size: int, n_fft: int) -> tuple[float, float, tuple[float, ...]]:
-    """How the levels around a peak tell where between the bins a sine is.
+def _scatter(profile: MelProfile, n_fft: int) -> torch.Tensor:
+    """Group delays that differ from bin to bin where bands are wide; (bins,), over ``n_fft``.
 
-    Returns:
-        Of the step from the bin below the peak to the one above, in nepers, the factors of it and
-        of its cube; and of the step from the peak to the bin above, those of its powers from 0.
+    A band that holds many bins gives all of them one level, and a peak as wide as that would be a
+    click in the middle of each frame: noise would pulse with the frames. So it is spread over the
+    window, by numbers that no two neighbours have alike.
     """
-    window = WINDOWS[shape](size).double()
-    time = torch.arange(size, dtype=torch.float64)
-
-    def level(bins: torch.Tensor) -> torch.Tensor:
-        turning = torch.exp(bins[:, None] * time * (-2j * math.pi / n_fft))
-        return torch.log((window * turning).sum(dim=1).abs() + 1e-12)
-
-    offset = torch.linspace(-0.6, 0.6, 121, dtype=torch.float64)
-    lean = level(1.0 - offset) - level(-1.0 - offset)
-    both = torch.linalg.lstsq(torch.stack([lean, lean**3], 1), offset[:, None]).solution
-    offset = torch.linspace(-0.7, 0.9, 161, dtype=torch.float64)
-    step = level(1.0 - offset) - level(-offset)
-    powers = torch.stack([step**power for power in range(4)], 1)
-    beside = torch.linalg.lstsq(powers, offset[:, None]).solution
-    slope, cubic = (float(factor) for factor in both[:, 0])
-    return slope, cubic, tuple(float(factor) for factor in beside[:, 0])
+    width = band_widths(profile, n_fft)
+    share = ((width - NARROW) / (WIDE - NARROW)).clamp(0.0, 1.0)
+    uneven = torch.arange(len(width)) * GOLDEN_RATIO % 1.0 * 2.0 - 1.0
+    return share * uneven * (0.5 * profile.window / n_fft)
