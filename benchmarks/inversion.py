@@ -61,27 +61,26 @@ def librosa_inversion(profile: MelProfile) -> Inversion:
     """Librosa's ``mel_to_audio`` with its own 32 iterations."""
     import librosa
 
+    def invert_one(mel_db: torch.Tensor) -> torch.Tensor:
+        # Without its length, which would ask for a frame more than the mel has.
+        wave = librosa.feature.inverse.mel_to_audio(
+            (10.0 ** (mel_db / 20.0)).numpy(),
+            sr=profile.sample_rate,
+            n_fft=profile.n_fft,
+            hop_length=profile.hop,
+            win_length=profile.window,
+            pad_mode="constant",
+            power=1.0,
+            n_iter=32,
+            fmin=profile.f_min,
+            fmax=profile.f_max,
+            htk=True,
+            norm=None,
+        )
+        return torch.nn.functional.pad(torch.from_numpy(wave), (0, profile.samples - len(wave)))
+
     def invert(mel_db: torch.Tensor) -> torch.Tensor:
-        waves = [
-            torch.from_numpy(
-                librosa.feature.inverse.mel_to_audio(
-                    (10.0 ** (one / 20.0)).numpy(),
-                    sr=profile.sample_rate,
-                    n_fft=profile.n_fft,
-                    hop_length=profile.hop,
-                    win_length=profile.window,
-                    power=1.0,
-                    n_iter=32,
-                    length=profile.samples,
-                    fmin=profile.f_min,
-                    fmax=profile.f_max,
-                    htk=True,
-                    norm=None,
-                )
-            )
-            for one in mel_db
-        ]
-        return torch.stack(waves)
+        return torch.stack([invert_one(one) for one in mel_db])
 
     return invert
 
@@ -99,7 +98,8 @@ class Block(torch.nn.Module):
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         """(batch, width, frames) to the same."""
         inner = self.into(self.norm(self.depthwise(frames).transpose(1, 2)))
-        return frames + self.out(torch.nn.functional.gelu(inner)).transpose(1, 2)
+        added: torch.Tensor = self.out(torch.nn.functional.gelu(inner)).transpose(1, 2)
+        return frames + added
 
 
 class VocosSize(torch.nn.Module):
