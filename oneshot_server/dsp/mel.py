@@ -65,12 +65,15 @@ def _band_edges(profile: MelProfile) -> torch.Tensor:
     )
 
 
-@lru_cache(maxsize=8)
 def analysis_window(profile: MelProfile, n_fft: int) -> torch.Tensor:
     """The profile's window, centred in ``n_fft`` samples."""
-    window = WINDOWS[profile.window_shape](profile.window)
-    before = (n_fft - profile.window) // 2
-    return torch.nn.functional.pad(window, (before, n_fft - profile.window - before))
+    return _window(profile.window_shape, profile.window, n_fft)
+
+
+@lru_cache(maxsize=8)
+def _window(shape: str, size: int, n_fft: int) -> torch.Tensor:
+    before = (n_fft - size) // 2
+    return torch.nn.functional.pad(WINDOWS[shape](size), (before, n_fft - size - before))
 
 
 def waveform_to_spectrum(waveforms: torch.Tensor, profile: MelProfile, n_fft: int) -> torch.Tensor:

@@ -5,13 +5,13 @@ from msgspec import structs
 from oneshot_server.dsp.image import image_to_mel, mel_to_image
 from oneshot_server.dsp.inversion import (
     Heard,
-    _InverseStft,
     level_with_mel,
     mel_to_detail,
-    mel_to_magnitudes,
     mel_to_waveform,
 )
+from oneshot_server.dsp.magnitudes import mel_to_magnitudes
 from oneshot_server.dsp.mel import filterbank, waveform_to_magnitudes, waveform_to_mel
+from oneshot_server.dsp.phases import InverseStft
 from oneshot_server.errors import ProfileMismatchError
 from tests.unit.dsp.profiles import PROFILE, built_in, decaying, sine
 
@@ -64,7 +64,59 @@ def test_a_sound_is_the_same_alone_and_in_a_batch():
         ]
     )
     together = mel_to_waveform(mels, PROFILE)
-    assert torch.allclose(mel_to_waveform(mels[1:2], PROFILE)[0], together[1], atol=1e-4)
+    assert torch.equal(mel_to_waveform(mels[1:2], PROFILE)[0], together[1])
+
+
+def test_silence_behind_a_sound_changes_no_bit_of_it_and_stays_silent():
+    waveform = torch.zeros(1, PROFILE.samples)
+    waveform[0, :4096] = decaying(150.0, t60=0.1, seconds=1.0)[:4096]
+    mel = waveform_to_mel(waveform, PROFILE)
+    longer = structs.replace(PROFILE, frames=2 * PROFILE.frames)
+    silence = torch.full_like(mel, -PROFILE.range_db)
+    back = mel_to_waveform(torch.cat([mel, silence], dim=2), longer)
+    assert torch.equal(back[:, : PROFILE.samples], mel_to_waveform(mel, PROFILE))
+    assert not back[:, PROFILE.samples :].any()
+
+
+@pytest.mark.parametrize("hertz", [42.0, 50.0, 60.0, 100.0])
+def test_the_body_of_a_kick_comes_back_at_its_pitch_and_without_a_warble(hertz):
+    time = torch.arange(PROFILE.samples) / PROFILE.sample_rate
+    swept = hertz * (time + 0.04 * (1.0 - torch.exp(-time / 0.02)))
+    kick = torch.sin(2 * torch.pi * swept) * torch.exp(-6.0 * time)
+    spectrum = torch.fft.fft(round_trip(kick))
+    # The analytic signal of what lies around the fundamental.
+    bins = torch.fft.fftfreq(len(spectrum), 1.0 / PROFILE.sample_rate)
+    around = (bins > 0.0) & (bins < 3.0 * hertz)
+    analytic = torch.fft.ifft(torch.where(around, spectrum, 0.0))
+    turned = torch.angle(analytic[1:] * analytic[:-1].conj()).double()
+    begin, end = int(0.15 * PROFILE.sample_rate), int(0.5 * PROFILE.sample_rate)
+    phase = torch.cumsum(turned[begin:end], dim=0)
+    line = torch.stack([time[begin:end].double(), torch.ones(end - begin).double()], 1)
+    fitted = torch.linalg.lstsq(line, phase[:, None]).solution
+    assert abs(float(fitted[0, 0]) / (2 * torch.pi) - hertz) < 0.75
+    assert float((phase - (line @ fitted)[:, 0]).abs().max()) < 0.25
+
+
+def test_the_bursts_of_a_clap_come_back_in_their_places():
+    generator = torch.Generator().manual_seed(0)
+    clap = torch.zeros(PROFILE.samples)
+    for start, seconds in ((0, 0.003), (500, 0.003), (1000, 0.003), (1500, 0.08)):
+        time = torch.arange(PROFILE.samples - start) / PROFILE.sample_rate
+        noise = torch.randn(len(time), generator=generator)
+        clap[start:] += noise * torch.exp(-time / seconds)
+    back = round_trip(clap)
+    envelopes = [w.abs()[: 66 * 60].unfold(0, 66, 66).mean(dim=1) for w in (clap, back)]
+    gain = (envelopes[0] * envelopes[1]).sum() / envelopes[1].square().sum()
+    error = (envelopes[0] - gain * envelopes[1]).norm() / envelopes[0].norm()
+    assert float(error) < 0.3
+
+
+def test_steady_noise_does_not_pulse_with_the_frames():
+    noise = torch.randn(PROFILE.samples, generator=torch.Generator().manual_seed(0))
+    back = round_trip(noise)[8 * PROFILE.hop : -8 * PROFILE.hop]
+    # How loud it is at each place between two frames.
+    place = back.view(-1, 8, PROFILE.hop // 8).square().mean(dim=(0, 2))
+    assert float(place.amax() / place.amin()) < 1.6
 
 
 def test_silence_comes_back_silent():
@@ -75,7 +127,7 @@ def test_silence_comes_back_silent():
 @pytest.mark.parametrize("hertz", [50.0, 440.0, 8000.0])
 def test_a_sine_at_0_db_comes_back_with_an_amplitude_of_its_order(hertz):
     back = round_trip(decaying(hertz, t60=20.0, seconds=PROFILE.seconds)).abs()
-    assert 0.3 < float(back[5000:-5000].max()) < 1.1
+    assert 0.3 < float(back[5000:-5000].max()) < 1.2
 
 
 def test_what_a_broken_model_paints_is_not_taken_for_silence():
@@ -94,7 +146,7 @@ def test_the_inverse_stft_is_torchs(n_fft: int, hop: int) -> None:
     waves = torch.randn(2, 20 * hop, generator=torch.Generator().manual_seed(0))
     spectrum = torch.stft(waves, n_fft, hop, window=window, return_complex=True)
     expected = torch.istft(spectrum, n_fft, hop, window=window, length=waves.shape[1])
-    inverse = _InverseStft(window, hop, spectrum.shape[2], waves.shape[1], n_fft // 2)
+    inverse = InverseStft(window, hop, spectrum.shape[2], waves.shape[1], n_fft // 2)
     torch.testing.assert_close(inverse(spectrum.transpose(1, 2)), expected)
 
 
@@ -166,7 +218,7 @@ def test_a_heard_sound_gives_back_what_its_mel_has_lost(hertz):
         return float((back - sound).norm() / sound.norm())
 
     assert error(mel_to_waveform(mel, PROFILE, heard=heard)) < 0.15
-    assert error(mel_to_waveform(mel, PROFILE)) > 1.0
+    assert error(mel_to_waveform(mel, PROFILE)) > 0.3
 
 
 def test_kept_frames_are_those_of_the_heard_sound_and_the_others_are_the_mels():
