@@ -60,8 +60,8 @@ def mel_to_waveform(
         heard: a sound that it resembles.
 
     Returns:
-        (batch, samples), float32; a sine at 0 dB has an amplitude of 0.3 to 1, as the bands of a
-        mel hold one bin or many.
+        (batch, samples), float32; a sine at 0 dB has an amplitude of 0.3 to 1.2, as the bands of
+        a mel hold one bin or many.
 
     Raises:
         ProfileMismatchError: if mel_db has not the profile's mels and frames.

@@ -42,7 +42,7 @@ test("jobs that were accepted before the daemon was killed end once, after it wa
   daemon.start();
   await until(() => device.open_jobs === 0, () => `${device.open_jobs} jobs open`);
   assert.deepEqual(ends(daemon), Array(6).fill(["done", 2]));
-  assert.equal(new Set(device.sounds).size, 12);
+  assert.equal(new Set(device.sounds).size, 12, device.sounds.join("\n"));
   assert.equal(device.status, "Ready");
 });
 
