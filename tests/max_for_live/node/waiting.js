@@ -1,6 +1,6 @@
 "use strict";
 
-const PATIENCE_MS = 30000;
+const PATIENCE_MS = 120000; // the real engine, on a machine that does other things as well
 
 /** Wait until something is so; what it gives is the result. `what` says it in the error. */
 async function until(is_so, what, patience_ms = PATIENCE_MS) {
