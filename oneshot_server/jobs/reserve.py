@@ -90,6 +90,7 @@ class Reserve:
         self._number = 0
         self._again_at = 0.0
         self._settling: asyncio.TimerHandle | None = None
+        self._gathering: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None
         self._chores: set[asyncio.Task[Any]] = set()
         self._taken_up = False
@@ -101,8 +102,9 @@ class Reserve:
 
     async def stop(self) -> None:
         """Let go of it; the sounds stay for the next daemon."""
-        if self._settling is not None:
-            self._settling.cancel()
+        for timer in (self._settling, self._gathering):
+            if timer is not None:
+                timer.cancel()
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.wait({self._looking})
@@ -117,8 +119,9 @@ class Reserve:
             return None
         if recipe.seed_policy == "walk":
             self._bank.walk(number, waiting.seed)
-        # Hits seldom come alone, and a batch of one takes half as long as one of eight.
-        asyncio.get_running_loop().call_later(GATHER_SECONDS, self._fill)
+        if self._gathering is None:  # hits seldom come alone, and batches of one are slow
+            loop = asyncio.get_running_loop()
+            self._gathering = loop.call_later(GATHER_SECONDS, self._gathered)
         return recipe, waiting
 
     def seed_for(self, number: int) -> int:
@@ -274,6 +277,10 @@ class Reserve:
         found = self._folder.contents()
         self._number = max((waiting.number for waiting in found), default=0)
         return [w for w in found if not self._shelves.put(w, time.monotonic())]
+
+    def _gathered(self) -> None:
+        self._gathering = None
+        self._fill()
 
     def _fill(self) -> None:
         now = time.monotonic()

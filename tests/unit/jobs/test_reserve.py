@@ -68,6 +68,21 @@ def test_a_roll_of_hits_is_rendered_as_one_batch(tmp_path, monkeypatch):
     run(tmp_path, body, pads={0: KICK, 1: SNARE})
 
 
+def test_nothing_more_is_rendered_when_the_daemon_goes_down_right_after_a_hit(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(module, "GATHER_SECONDS", 0.05)
+
+    async def body(rig):
+        await rig.fill()
+        assert rig.reserve.take(0) is not None
+        await rig.reserve.stop()
+        await asyncio.sleep(0.2)
+        assert len(rig.renderer.spare) == 1
+
+    run(tmp_path, body, pads={0: KICK})
+
+
 def test_what_has_missed_longest_is_rendered_first(tmp_path):
     async def body(rig):
         await rig.fill()
