@@ -93,7 +93,7 @@ def _read(file: BinaryIO, stamp: Stamp, samples: Path) -> Contents:
 
 
 def _decode_wav(stream: BinaryIO, chunks: Sequence[Chunk]) -> _Decoded | None:
-    """Of a plain WAV what ``_decode`` gives, in a fifth of the time; ``None`` of another."""
+    """Of a plain WAV what ``_decode`` gives, sooner; ``None`` of another."""
     found = {chunk.id: chunk for chunk in chunks}
     form_chunk, data = found.get(FORMAT_CHUNK), found.get(DATA_CHUNK)
     if form_chunk is None or data is None or form_chunk.size > LARGEST_FORMAT:

@@ -40,8 +40,10 @@ def touch_wav(wav: bytes, touch: Touch) -> tuple[bytes, float]:
         raise MetadataError("the sound of a soft hit, expected one as it was rendered")
     chunks = {c.id: wav[c.start : c.start + c.size] for c in walk(BytesIO(wav))}
     form = read_format(chunks.get(FORMAT_CHUNK, b""))
-    if form is None or DATA_CHUNK not in chunks:
-        raise MetadataError("expected integers of 16 or 24 bits, or floats of 32")
+    if DATA_CHUNK not in chunks:
+        raise MetadataError("no samples, expected some")
+    if form is None:
+        raise MetadataError("another format, expected integers of 16 or 24 bits, or floats of 32")
     try:
         waveform = decode_samples(chunks[DATA_CHUNK], form)
     except ValueError as error:
