@@ -16,6 +16,7 @@ diffusion models", for a student that has the guidance folded in.
 
 import argparse
 import copy
+import hashlib
 import random
 import time
 from collections.abc import Sequence
@@ -38,8 +39,6 @@ from oneshot_server.starter.steps import follow, learning_rate, run_steps, write
 QUARTERS: Final = 4
 """Steps of the student."""
 TEACHER_STEPS: Final = 12
-SOUNDS: Final = 2304
-STEPS: Final = 1400
 SHARD: Final = 64
 BARE_PROMPTS: Final = 0.3
 """Share of captions that begin as a kind alone; of the others some words are said."""
@@ -49,8 +48,8 @@ BARE_PROMPTS: Final = 0.3
 class Plan:
     """The numbers of a run."""
 
-    sounds: int = SOUNDS
-    steps: int = STEPS
+    sounds: int = 2304
+    steps: int = 1400
     batch: int = 16
     learning_rate: float = 4e-4
     warm_up_steps: int = 50
@@ -253,16 +252,29 @@ def export(student: Student, folder: Path) -> None:
     print(f"wrote {folder / DISTILLED}")
 
 
+def work_of(folder: Path, work: Path) -> Path:
+    """Where the ways and checkpoints of this teacher are; those of another must not go into it."""
+    folder = work / weights_name(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def weights_name(folder: Path) -> str:
+    """Eight hexadecimal digits that tell the many-step UNet of a model folder from others."""
+    with (folder / "unet" / "diffusion_pytorch_model.safetensors").open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:8]
+
+
 def distil(folder: Path, work: Path, plan: Plan, start: Path | None = None) -> None:
     """Give a model its UNet for few steps.
 
     Args:
         folder: of the model.
-        work: the teacher's ways and checkpoints; what is there already is not done again.
+        work: teachers' ways and checkpoints; what is there already is not done again.
         plan: the numbers of the run.
         start: a model folder with a UNet for few steps, to begin from.
     """
-    work.mkdir(parents=True, exist_ok=True)
+    work = work_of(folder, work)
     model = load_teacher(folder)
     teach_all(model, plan, work)
     before = load_teacher(start) if start else None
@@ -287,8 +299,8 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=STARTER)
     parser.add_argument("--work", type=Path, default=Path(".work/distil"))
     parser.add_argument("--from", dest="start", type=Path, help="a model folder to begin from")
-    parser.add_argument("--sounds", type=int, default=SOUNDS)
-    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--sounds", type=int)
+    parser.add_argument("--steps", type=int)
     parser.add_argument(
         "--teach",
         metavar="FIRST/EVERY",
@@ -297,11 +309,14 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.start and not (arguments.start / DISTILLED).is_dir():
         parser.error(f"--from = {arguments.start}, expected a model folder, with {DISTILLED}")
-    plan = Plan(sounds=arguments.sounds, steps=arguments.steps)
+    plan = AGAIN if arguments.start else Plan()
+    plan = replace(
+        plan, sounds=arguments.sounds or plan.sounds, steps=arguments.steps or plan.steps
+    )
     if arguments.teach:
         first, every = map(int, arguments.teach.split("/"))
-        arguments.work.mkdir(parents=True, exist_ok=True)
-        teach_all(load_teacher(arguments.model), plan, arguments.work, first=first, every=every)
+        work = work_of(arguments.model, arguments.work)
+        teach_all(load_teacher(arguments.model), plan, work, first=first, every=every)
         return
     distil(arguments.model, arguments.work, plan, arguments.start)
 

@@ -26,7 +26,7 @@ from oneshot_server.pipeline.patch_codec import PatchCodec
 from oneshot_server.pipeline.prompt import Words
 from oneshot_server.pipeline.stable_diffusion.recognise import DISTILLED
 from oneshot_server.starter.dataset import Dataset, build_dataset
-from oneshot_server.starter.distil import AGAIN, distil
+from oneshot_server.starter.distil import AGAIN, distil, weights_name
 from oneshot_server.starter.distil import Plan as DistilPlan
 from oneshot_server.starter.export import export
 from oneshot_server.starter.networks import (
@@ -246,7 +246,8 @@ def train(data: Path, work: Path, out: Path, plan: Plan, start: Path | None = No
     trainer = Trainer(plan, make_tokenizer(model_words(words)), latents)
     if before:
         trainer.start_from(before)
-    checkpoint = work / ("second.pt" if before else "first.pt")
+    # That of another beginning must not be gone on with.
+    checkpoint = work / (f"second-{weights_name(start)}.pt" if start else "first.pt")
     if checkpoint.exists():
         trainer.resume(checkpoint)
     print(
