@@ -7,11 +7,13 @@ the columns of patches grow wider with time: fine at the attack, coarse in the t
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
+
+WHITENING: Final = 0.6
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,10 @@ class PatchCodec(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is
     """Images to latents and back, each one matrix product per column of patches.
 
     Args:
+        latent_channels: components kept of each patch.
         patch_mels: height of a patch, mel rows.
         patch_frames: widths of the columns of patches from the attack to the tail, frames.
         rows: patches above each other; the image has ``rows * patch_mels`` mels.
-        latent_channels: components kept of each patch.
         scaling_factor: always 1; the basis is scaled already. Diffusers' trainers read it.
 
     Buffers, with ``width`` the widest column:
@@ -63,10 +65,10 @@ class PatchCodec(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is
     def __init__(
         self,
         *,
+        latent_channels: int,
         patch_mels: int = 8,
         patch_frames: Sequence[int] = (4, 4, 4, 8, 8, 8, 8, 12, 12, 16, 20, 24, 32, 32, 32, 32),
         rows: int = 16,
-        latent_channels: int = 12,
         scaling_factor: float = 1.0,  # noqa: ARG002 - kept in the config for diffusers' trainers
     ) -> None:
         super().__init__()
@@ -78,11 +80,7 @@ class PatchCodec(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is
 
     @classmethod
     def fit(
-        cls,
-        images: torch.Tensor,
-        *,
-        latent_channels: int = 12,
-        whitening: float = 0.6,
+        cls, images: torch.Tensor, *, latent_channels: int, whitening: float = WHITENING
     ) -> Self:
         """Principal components of each column's patches.
 
@@ -96,19 +94,60 @@ class PatchCodec(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is
             A codec whose latents of ``images`` have a mean of 0 and, over all, a deviation of 1.
         """
         codec = cls(latent_channels=latent_channels)
-        patches = codec._cut(images)
+        codec.mean.copy_(codec._cut(images).mean(dim=0, dtype=torch.float64).transpose(0, 1))
+        codec._fit_components(images, 0, whitening)
+        deviation = codec.encode(images).latent_dist.mean.std()
+        codec.analysis /= deviation
+        codec.synthesis *= deviation
+        return codec  # type: ignore[no-any-return]  # diffusers is untyped
+
+    def widened(
+        self, images: torch.Tensor, *, latent_channels: int, whitening: float = WHITENING
+    ) -> "PatchCodec":
+        """This codec with more components behind its own, which stay as they are.
+
+        A model that was trained with it can so be trained further to paint more detail.
+
+        Args:
+            images: (batch, 1, mels, frames), -1 to 1, whose rest the new components are of.
+            latent_channels: components of the new codec.
+            whitening: that this codec was fitted with.
+        """
+        codec: PatchCodec = PatchCodec.from_config(
+            {**self.config, "latent_channels": latent_channels}
+        )
+        kept = self.config.latent_channels
+        codec.mean.copy_(self.mean)
+        codec.analysis[:, :kept], codec.synthesis[:, :kept] = self.analysis, self.synthesis
+        codec._fit_components(images, kept, whitening)
+        # A component of deviation d has a gain of d ** whitening times one number for all of them.
+        latents = self.encode(images).latent_dist.mean
+        gains = self.synthesis.norm(dim=2)
+        deviations = gains * latents.std(dim=(0, 2)).T
+        scale = (gains / deviations**whitening).mean()
+        codec.analysis[:, kept:] /= scale
+        codec.synthesis[:, kept:] *= scale
+        return codec
+
+    def _fit_components(self, images: torch.Tensor, first: int, whitening: float) -> None:
+        """Fit the components from ``first`` on to what those before leave of the images."""
+        patches = self._cut(images)
         reference: torch.Tensor | None = None
-        for column, width in enumerate(codec.config.patch_frames):
-            of_column = patches[:, :, column].unflatten(2, (codec.config.patch_mels, -1))
-            of_column = of_column[..., :width].flatten(2).double()  # without the padding
-            mean = of_column.mean(dim=0)
-            centred = (of_column - mean).flatten(0, 1)
-            variances, directions = torch.linalg.eigh(centred.T @ centred / len(centred))
-            basis = directions.flip(1)[:, :latent_channels].T
-            deviations = variances.flip(0)[:latent_channels].clamp_min(1e-12).sqrt()
+        for column, width in enumerate(self.config.patch_frames):
+            centred = patches[:, :, column].double() - self.mean[column]
+            known = (
+                self.analysis[column, :first].double().T @ self.synthesis[column, :first].double()
+            )
+            left = (centred - centred @ known).flatten(0, 1)
+            left = left.unflatten(1, (self.config.patch_mels, -1))
+            left = left[..., :width].flatten(1)  # without the padding
+            variances, directions = torch.linalg.eigh(left.T @ left / len(left))
+            count = self.config.latent_channels - first
+            basis = directions.flip(1)[:, :count].T
+            deviations = variances.flip(0)[:count].clamp_min(1e-12).sqrt()
             # Neighbouring columns should mean the same by the same channel, as a convolution
             # expects: turn each component's sign to agree with the column before.
-            shape = basis.unflatten(1, (codec.config.patch_mels, width))
+            shape = basis.unflatten(1, (self.config.patch_mels, width))
             stretched = torch.nn.functional.interpolate(shape, size=16, mode="linear")
             if reference is not None:
                 agrees = (stretched * reference).sum(dim=(1, 2)).sign()
@@ -116,17 +155,10 @@ class PatchCodec(ModelMixin, ConfigMixin):  # type: ignore[misc]  # diffusers is
                 shape, stretched = shape * agrees[:, None, None], stretched * agrees[:, None, None]
             reference = stretched
             scale = deviations[:, None] ** whitening
-            padding = (0, max(codec.config.patch_frames) - width)
+            padding = (0, max(self.config.patch_frames) - width)
             padded = torch.nn.functional.pad(shape, padding).flatten(1)
-            codec.analysis[column] = padded / scale
-            codec.synthesis[column] = padded * scale
-            codec.mean[column] = torch.nn.functional.pad(
-                mean.unflatten(1, (codec.config.patch_mels, width)), padding
-            ).flatten(1)
-        deviation = codec.encode(images).latent_dist.mean.std()
-        codec.analysis /= deviation
-        codec.synthesis *= deviation
-        return codec  # type: ignore[no-any-return]  # diffusers is untyped
+            self.analysis[column, first:] = padded / scale
+            self.synthesis[column, first:] = padded * scale
 
     def encode(self, images: torch.Tensor) -> Encoded:
         """Project images on the components.

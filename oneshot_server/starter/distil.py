@@ -239,7 +239,7 @@ def _add_what_distilling_changed(unet: torch.nn.Module, model: Model) -> None:
     assert model.distilled_unet is not None
     both = zip(model.unet.parameters(), model.distilled_unet.parameters(), strict=True)
     for ours, (before, after) in zip(unet.parameters(), both, strict=True):
-        ours.add_(after - before)
+        ours[tuple(slice(size) for size in after.shape)] += after - before
 
 
 def export(student: Student, folder: Path) -> None:

@@ -51,6 +51,7 @@ PROFILE: Final = MelProfile(
     f_max=20_000.0,
     range_db=80.0,
 )
+LATENT_CHANNELS: Final = 24
 EMPTY_CAPTIONS: Final = 0.1  # what guidance is measured from
 BARE_CAPTIONS: Final = 0.1  # the class alone
 KEPT_WORDS: Final = 0.75  # of a caption's other words
@@ -69,8 +70,8 @@ class Plan:
 
 
 FIRST: Final = Plan(steps=9000, batch=32)
-SECOND: Final = Plan(steps=1400, batch=16, learning_rate=4e-4, seed=2)
-"""From the averaged weights of the first stage: the learning rate rises again, half as high."""
+SECOND: Final = Plan(steps=1400, batch=16, learning_rate=4e-4)
+"""From the averaged weights of another model: the learning rate rises again, half as high."""
 
 TOLD_KINDS_STEPS: Final = 200
 """Steps of which the loss of each class is told."""
@@ -90,6 +91,7 @@ class Trainer:
         self.networks = torch.nn.ModuleDict(
             {"unet": unet, "text_encoder": make_text_encoder(tokenizer)}
         ).to(self.device)
+        unet.to(memory_format=torch.channels_last)  # a tenth faster on a CPU
         self.average = copy.deepcopy(self.networks).requires_grad_(requires_grad=False)
         self.optimiser = torch.optim.AdamW(
             self.networks.parameters(), lr=plan.learning_rate, weight_decay=0.01, fused=True
@@ -102,8 +104,13 @@ class Trainer:
 
     @torch.no_grad()
     def start_from(self, model: Model) -> None:
-        """Take the weights of a trained model; words that it has not keep their first ones."""
-        self.networks["unet"].load_state_dict(model.unet.state_dict())
+        """Take the weights of a trained model; words that it has not keep their first ones.
+
+        Of channels that its codec has not, the UNet knows nothing at first: their weights are 0.
+        """
+        unet = zip(self.networks["unet"].parameters(), model.unet.parameters(), strict=True)
+        for ours, theirs in unet:
+            ours.zero_()[tuple(slice(size) for size in theirs.shape)] = theirs
         encoder: Any = self.networks["text_encoder"]
         table = encoder.get_input_embeddings().weight
         for ours, theirs in zip(encoder.parameters(), model.text_encoder.parameters(), strict=True):
@@ -211,12 +218,25 @@ def prepare_data(data: Path, work: Path) -> Dataset:
     return Dataset(**torch.load(cache, weights_only=True))
 
 
-def fit_codec(dataset: Dataset, work: Path) -> PatchCodec:
-    """The codec, fitted on the first call and read from ``work`` afterwards."""
-    folder = work / "vae"
+def fit_codec(dataset: Dataset, work: Path, start: PatchCodec | None) -> PatchCodec:
+    """The codec, fitted on the first call and read from ``work`` afterwards.
+
+    Args:
+        dataset: what it is fitted to.
+        work: where it is kept.
+        start: of the model to begin from; it stays, unless it has fewer components.
+    """
+    if start and start.config.latent_channels >= LATENT_CHANNELS:
+        return start
+    folder = work / ("widened" if start else "vae")
     if not (folder / "config.json").exists():
         print("fitting the codec")
-        PatchCodec.fit(dataset.images.float()).save_pretrained(folder)
+        images = dataset.images.float()
+        if start:
+            fitted = start.widened(images, latent_channels=LATENT_CHANNELS)
+        else:
+            fitted = PatchCodec.fit(images, latent_channels=LATENT_CHANNELS)
+        fitted.save_pretrained(folder)
     return PatchCodec.from_pretrained(folder)  # type: ignore[no-any-return]
 
 
@@ -239,7 +259,7 @@ def train(data: Path, work: Path, out: Path, plan: Plan, start: Path | None = No
     work.mkdir(parents=True, exist_ok=True)
     dataset = prepare_data(data, work)
     before = load_model(start, torch.device("cpu"), distilled=False) if start else None
-    codec = before.vae if before else fit_codec(dataset, work)
+    codec = fit_codec(dataset, work, before.vae if before else None)
     latents = encode_all(codec, dataset.images)
     words = collect_words(dataset.captions, recorded=dataset.recorded)
     captions = [caption_words(kind, caption, words) for kind, caption in dataset.captions]
@@ -325,6 +345,8 @@ def main() -> None:
         parser.error(f"--from = {start}, expected a model folder, with {CARD_FILE}")
     elif start.resolve() == arguments.out.resolve():
         parser.error(f"--out = {arguments.out}, expected another folder than --from")
+    # A model that was trained further before must not see the same sounds and noise again.
+    second = replace(second, seed=int(weights_name(start), 16))
     train(arguments.data, arguments.work, arguments.out, second, start)
     if (start / DISTILLED).is_dir():
         distil(arguments.out, arguments.work / "distil", AGAIN, start)

@@ -7,7 +7,7 @@ import torch
 from oneshot_server.pipeline.model import load_model
 from oneshot_server.pipeline.model_folder import CARD_FILE, STARTER
 from oneshot_server.starter import train as training
-from oneshot_server.starter.distil import AGAIN
+from oneshot_server.starter.distil import AGAIN, weights_name
 from oneshot_server.starter.distil import Plan as DistilPlan
 from oneshot_server.starter.networks import LONGEST_CAPTION, make_tokenizer
 from oneshot_server.starter.train import FIRST, SECOND, Plan, Trainer, training_caption
@@ -91,6 +91,20 @@ def test_a_trained_model_is_gone_on_from_and_its_words_keep_their_embeddings():
                     torch.testing.assert_close(ours[name].detach(), value)
 
 
+@torch.no_grad()
+def test_channels_that_a_model_has_not_change_nothing_of_what_it_paints():
+    model = load_model(STARTER, torch.device("cpu"), distilled=False)
+    channels, rows, columns = model.latent_shape
+    learner = Trainer(PLAN, make_tokenizer(WORDS), torch.zeros(1, channels + 4, rows, columns))
+    learner.start_from(model)
+    latents = torch.randn(2, channels + 4, rows, columns)
+    told = torch.randn(2, 4, 256)
+    painted = learner.networks["unet"](latents, 500, told).sample
+    known = model.unet(latents[:, :channels], 500, told).sample
+    torch.testing.assert_close(painted[:, :channels], known, atol=1e-4, rtol=1e-4)
+    assert not painted[:, channels:].any()
+
+
 def embeddings(networks, words=("wobbly", *WORDS)):
     vocabulary = make_tokenizer(words).get_vocab()
     rows = networks["text_encoder"].get_input_embeddings().weight.detach()
@@ -105,6 +119,8 @@ def runs(monkeypatch, tmp_path):
     def train(_data, work, out, plan, start=None):
         out.mkdir(parents=True, exist_ok=True)
         (out / CARD_FILE).touch()
+        (out / "unet").mkdir(exist_ok=True)
+        (out / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"weights")
         done.append((out.relative_to(tmp_path).as_posix(), plan, start))
 
     def run(*arguments):
@@ -123,11 +139,14 @@ def runs(monkeypatch, tmp_path):
 
 def test_one_command_goes_from_zero_through_both_stages_to_distilling(runs, tmp_path):
     first = ("work/first", FIRST, None)
-    second = ("out", SECOND, tmp_path / "work" / "first")
-    assert runs() == [first, second, ("distil", tmp_path / "out", DistilPlan())]
+    begun = runs()
+    seed = int(weights_name(tmp_path / "work" / "first"), 16)
+    second = ("out", replace(SECOND, seed=seed), tmp_path / "work" / "first")
+    assert begun == [first, second, ("distil", tmp_path / "out", DistilPlan())]
     assert runs()[0] == second  # the first stage is there
+    further = replace(SECOND, steps=7, seed=int(weights_name(STARTER), 16))
     assert runs("--from", str(STARTER), "--steps", "7") == [
-        ("out", replace(SECOND, steps=7), STARTER),
+        ("out", further, STARTER),
         ("distil", tmp_path / "out", AGAIN, STARTER),
     ]
 
