@@ -17,7 +17,7 @@ def main() -> None:
         ["benchmarks.pads"],
         ["benchmarks.pads", "--minutes", "10"],
     ]
-    programs += [["benchmarks.library"], ["benchmarks.taste"]]
+    programs += [["benchmarks.library"], ["benchmarks.library", "--crash"], ["benchmarks.taste"]]
     if shutil.which("chromium"):
         programs += [["benchmarks.page"]]
     if shutil.which("jackd"):
@@ -27,7 +27,7 @@ def main() -> None:
         programs += [["benchmarks.lora_speed"], ["benchmarks.similarity"]]
         programs += [["benchmarks.lora_effect", *map(str, sorted(FOLDERS.iterdir()))]]
     for program in programs:
-        print(f"\n== {program[0]}", flush=True)
+        print(f"\n== {' '.join(program)}", flush=True)
         subprocess.run([sys.executable, "-m", *program], check=True)
 
 

@@ -25,7 +25,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from benchmarks.library_crash import deleted_in_scan, killed_in_renames
+from benchmarks.library_crash import delete_index, deleted_in_scan, killed_in_renames
 from benchmarks.library_daemon import daemon
 from benchmarks.rows import percentiles, row
 from oneshot_server.library.wav_encoding import encode_wav
@@ -156,6 +156,8 @@ def measure(home: Path, count: int, only: str | None, *, crash: bool) -> None:
         return
     size = sum(file.stat().st_size for file in samples.rglob("*.wav"))
     print(f"{count} files, {size / 1e6:.0f} MB, {psutil.cpu_count()} cores", flush=True)
+    if only == "scan":
+        delete_index(home)
     if not (home / "sounds.db").exists():
         first_scan(home, samples, count)
     if crash:

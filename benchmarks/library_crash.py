@@ -57,10 +57,10 @@ def deleted_in_scan(home: Path, samples: Path, count: int) -> None:
     with daemon(home, samples) as running:
         running.settle(count)
         stars = running.ask("stars")
-    _delete(home)
+    delete_index(home)
     with daemon(home, samples) as running:
         running.until(lambda known, _: known > count // 10)
-        _delete(home)
+        delete_index(home)
         began = time.perf_counter()
         running.until(lambda known, _: known < count // 10)  # it is seen, and begun anew
         running.settle(count)
@@ -77,7 +77,8 @@ def check(running: Daemon, samples: Path, stars: dict[str, int]) -> None:
     assert running.ask("stars") == stars
 
 
-def _delete(home: Path) -> None:
+def delete_index(home: Path) -> None:
+    """The index and its log; the next scan makes it anew."""
     for file in home.glob("sounds.db*"):
         file.unlink(missing_ok=True)
 

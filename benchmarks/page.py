@@ -11,7 +11,6 @@ memory. ``--scan`` only lets the library read all files of ``--home``, for a lat
 import argparse
 import json
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -30,6 +29,7 @@ from benchmarks import page_probes
 from benchmarks.library import write_sounds
 from benchmarks.live import free_port
 from benchmarks.pads import Player, until_full
+from benchmarks.rows import percentiles, row
 from oneshot_server.client.osc_socket import OscSocket
 from tests.integration.chromium import chromium
 
@@ -46,12 +46,6 @@ def ask(address: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - 
     )
     with urllib.request.urlopen(request) as answer:
         return json.loads(answer.read() or b"null")
-
-
-def line(what: str, values: list[float]) -> None:
-    values = sorted(values)
-    worst = values[min(len(values) - 1, int(0.95 * len(values)))]
-    print(f"{what:<56}{statistics.median(values):8.1f} ms, 95 % within {worst:.1f}", flush=True)
 
 
 def until(ready: Callable[[], object], seconds: float = 30.0) -> None:
@@ -94,8 +88,8 @@ class Page:
             entries = self.js("return performance.getEntriesByType('paint')")
             paints.append(max(entry["startTime"] for entry in entries))
             rows.append(self.js("return window.firstRow"))
-        line("first contentful paint", paints)
-        line("first row of sounds", rows)
+        percentiles("first contentful paint", paints)
+        percentiles("first row of sounds", rows)
 
     def keys(self, count: int) -> None:
         self.wait_for(page_probes.LISTEN)
@@ -105,8 +99,8 @@ class Page:
         for number in range(count):
             self.press("ArrowRight", 39)
             self._heard(number)
-        line("arrow key until the page starts its sound", self.js("return window.starts"))
-        line("arrow key to its sound at the analyser", self.js("return window.delays"))
+        percentiles("arrow key until the page starts its sound", self.js("return window.starts"))
+        percentiles("arrow key to its sound at the analyser", self.js("return window.delays"))
 
     def _heard(self, number: int) -> None:
         until(lambda: self.js("return window.delays.length") > number)
@@ -121,7 +115,9 @@ class Page:
             self.press("ArrowRight", 39)
             until(lambda: self.js("return window.delays.length") > number)  # noqa: B023
             until(lambda: not self.js("return window.onset()"))
-        line("the same key in an empty page of this browser", self.js("return window.delays")[1:])
+        percentiles(
+            "the same key in an empty page of this browser", self.js("return window.delays")[1:]
+        )
 
     def jumps(self) -> None:
         """Clicks on sounds that nothing has led to: not one of them is decoded."""
@@ -135,19 +131,19 @@ class Page:
             for kind in ("mousePressed", "mouseReleased"):
                 self.driver.execute_cdp_cmd("Input.dispatchMouseEvent", {"type": kind, **where})
             self._heard(number)
-        line("click far away to its sound at the analyser", self.js("return window.delays"))
+        percentiles("click far away to its sound at the analyser", self.js("return window.delays"))
 
     def scrolling(self) -> None:
         frames, blank = self.wait_for(page_probes.SCROLL)
-        line("a frame while the grid scrolls", frames)
-        print(f"{'frames with a cell that was still to come':<56}{100 * blank:8.0f} %", flush=True)
+        percentiles("a frame while the grid scrolls", frames)
+        row("frames with a cell that was still to come", 100 * blank, "%")
         ends = []
         for _ in range(5):
             self.js("document.querySelector('#grid').scrollTop = 0")
             time.sleep(0.3)
             ends.append(self.wait_for(page_probes.TO_THE_END))
-        line("to the end of the list: all names", [names for names, _ in ends])
-        line("to the end of the list: all pictures", [pictures for _, pictures in ends])
+        percentiles("to the end of the list: all names", [names for names, _ in ends])
+        percentiles("to the end of the list: all pictures", [pictures for _, pictures in ends])
         self.js("document.querySelector('#grid').scrollTop = 0")
 
     def search(self) -> None:
@@ -159,11 +155,11 @@ class Page:
                 "search.dispatchEvent(new Event('input'))"
             )
             time.sleep(0.5)
-        line("last letter of a search to its first sounds", spent)
+        percentiles("last letter of a search to its first sounds", spent)
 
     def map(self) -> None:
-        line("the map is opened until its points are drawn", [self.wait_for(page_probes.MAP)])
-        line("a frame while the map is dragged and zoomed", self.wait_for(page_probes.PAN))
+        row("the map is opened until its points are drawn", self.wait_for(page_probes.MAP), "ms")
+        percentiles("a frame while the map is dragged and zoomed", self.wait_for(page_probes.PAN))
         self.js("document.querySelector('#tab-grid').click()")
 
     def copies(self) -> None:
@@ -175,7 +171,7 @@ class Page:
             shutil.copy(source, self.samples / name)
             until(lambda: self.js("return window.seen[arguments[0]]", name))  # noqa: B023
             copies.append(self.js("return window.seen[arguments[0]]", name) - began)
-        line("file copied into the folder to its cell", copies)
+        percentiles("file copied into the folder to its cell", copies)
 
     def renders(self) -> None:
         for number in range(20):
@@ -187,7 +183,7 @@ class Page:
             until(lambda: self.js(f"return window.{said}").keys() >= set(names.values()))  # noqa: B023
             times = self.js(f"return window.{said}")
             spent = [times[names[path]] - at for path, at in told.items()]
-            line(f"a render's event to its {what}", spent)
+            percentiles(f"a render's event to its {what}", spent)
 
     def pictures(self) -> None:
         pictures = []
@@ -197,7 +193,7 @@ class Page:
             with urllib.request.urlopen(address) as answer:
                 answer.read()
             pictures.append((time.perf_counter() - began) * 1000)
-        line("a picture, made and sent", pictures)
+        percentiles("a picture, made and sent", pictures)
 
 
 def hits(port: int) -> list[float]:
@@ -265,7 +261,7 @@ def main() -> None:
                 if not arguments.scan:
                     measure(address, port, samples, Path(folder), arguments.keys)
                 memory = psutil.Process(process.pid).memory_info().rss / 1e6
-                print(f"{'memory of the daemon':<56}{memory:8.0f} MB")
+                row("memory of the daemon", memory, "MB")
             finally:
                 process.terminate()
                 process.wait(30)
@@ -287,9 +283,9 @@ def measure(address: str, port: int, samples: Path, folder: Path, keys: int) -> 
         page.renders()
         page.pictures()
         page.alone(keys)
-    line("a hit on a pad to its sound", hits(port))
+    percentiles("a hit on a pad to its sound", hits(port))
     with asking(address):
-        line("the same while pictures, searches and the map are made", hits(port))
+        percentiles("the same while pictures, searches and the map are made", hits(port))
 
 
 def wait_until_known(address: str, count: int) -> None:

@@ -12,12 +12,39 @@ addEventListener("DOMContentLoaded", () => {
   look();
 });
 """
-LISTEN: Final = """
+EAR: Final = """
+// Remembers long, as a short sound is over within 100 ms, and knows when what is loud began: frames
+// that are drawn meanwhile let it be noticed late, not be late.
+const makeEar = (context) => {
+  const ear = new AnalyserNode(context, { fftSize: 16384 });
+  const samples = new Float32Array(ear.fftSize);
+  window.delays = [];
+  window.onset = () => {
+    ear.getFloatTimeDomainData(samples);
+    const now = performance.now();
+    const first = samples.findIndex((sample) => Math.abs(sample) > 0.02);
+    return first < 0 ? 0 : now - (1000 * (samples.length - first)) / context.sampleRate;
+  };
+  return ear;
+};
+// Notes how long after an event its sound begins.
+const hear = (event) => {
+  const channel = new MessageChannel();
+  channel.port1.onmessage = () => {
+    const at = window.onset();
+    if (at) window.delays.push(at - event.timeStamp);
+    else channel.port2.postMessage(0);
+  };
+  channel.port2.postMessage(0);
+};
+"""
+LISTEN: Final = (
+    EAR
+    + """
 // How long each key or click takes until the page starts its sound, and until a loud sample of it
 // is at the analyser; both from the time of the event itself.
 const done = arguments[arguments.length - 1];
 import("/audio.js").then(({ analyser }) => {
-  window.delays = [];
   window.starts = [];
   let began = 0;
   const start = AudioBufferSourceNode.prototype.start;
@@ -26,61 +53,35 @@ import("/audio.js").then(({ analyser }) => {
     began = 0;
     return start.apply(this, when);
   };
-  // One of its own behind the page's, that remembers longer: a short sound is over within 100 ms.
-  const ear = new AnalyserNode(analyser.context, { fftSize: 16384 });
-  analyser.connect(ear);
-  const samples = new Float32Array(ear.fftSize);
-  // When what is loud began: frames that are drawn meanwhile let it be noticed late, not be late.
-  const onset = (window.onset = () => {
-    ear.getFloatTimeDomainData(samples);
-    const now = performance.now();
-    const first = samples.findIndex((sample) => Math.abs(sample) > 0.02);
-    return first < 0 ? 0 : now - (1000 * (samples.length - first)) / analyser.context.sampleRate;
-  });
+  analyser.connect(makeEar(analyser.context));
   const listen = (event) => {
     began = event.timeStamp;
-    const channel = new MessageChannel();
-    channel.port1.onmessage = () => {
-      const at = onset();
-      if (at) window.delays.push(at - event.timeStamp);
-      else channel.port2.postMessage(0);
-    };
-    channel.port2.postMessage(0);
+    hear(event);
   };
   addEventListener("keydown", listen, true);
   addEventListener("pointerdown", listen, true);
   done(true);
 });
 """
-ALONE: Final = """
+)
+ALONE: Final = (
+    EAR
+    + """
 // The least that this browser takes: an empty page whose keys start a loud sound, and no more.
 const context = new AudioContext({ latencyHint: "interactive" });
 const buffer = new AudioBuffer({ length: 4410, sampleRate: 44100 });
 buffer.getChannelData(0).fill(0.5);
-const ear = new AnalyserNode(context, { fftSize: 16384 });
+const ear = makeEar(context);
 ear.connect(context.destination);
-const samples = new Float32Array(ear.fftSize);
-window.delays = [];
-window.onset = () => {
-  ear.getFloatTimeDomainData(samples);
-  const now = performance.now();
-  const first = samples.findIndex((sample) => Math.abs(sample) > 0.02);
-  return first < 0 ? 0 : now - (1000 * (samples.length - first)) / context.sampleRate;
-};
 addEventListener("keydown", (event) => {
   context.resume();
   const source = new AudioBufferSourceNode(context, { buffer });
   source.connect(ear);
   source.start();
-  const channel = new MessageChannel();
-  channel.port1.onmessage = () => {
-    const at = onset();
-    if (at) window.delays.push(at - event.timeStamp);
-    else channel.port2.postMessage(0);
-  };
-  channel.port2.postMessage(0);
+  hear(event);
 });
 """
+)
 HUSH: Final = """
 // Silence, until nothing of the last sound is remembered.
 const done = arguments[0];

@@ -255,8 +255,12 @@ class Sounds(Protocol):
         """
         ...
 
-    def places(self) -> Sequence[Place]:
-        """The map: every sound on the plane of the two main components of all embeddings."""
+    def places(self) -> Iterator[Place]:
+        """The map: every sound on the plane of the two main components of all embeddings.
+
+        One after the other, by ascending numbers: as objects all of them would be a hundred
+        megabytes of a large library.
+        """
         ...
 
     def kinds(self) -> dict[str, int]:

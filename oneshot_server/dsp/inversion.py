@@ -9,6 +9,7 @@ import torch
 from oneshot_server.domain.mel_profile import MelProfile
 from oneshot_server.dsp.magnitudes import mel_to_magnitudes
 from oneshot_server.dsp.mel import (
+    TINY,
     band_gains,
     filterbank,
     loudest_band,
@@ -19,7 +20,6 @@ from oneshot_server.dsp.phases import magnitudes_to_waveform
 from oneshot_server.errors import ProfileMismatchError
 
 GRIFFIN_LIM_ITERATIONS: Final = 16
-TINY: Final = 1e-8
 QUIET: Final = 1e-4  # of the loudest bin; what lies below has no detail
 MOST_DETAIL: Final = 10.0
 

@@ -8,10 +8,9 @@ from typing import Final
 import torch
 
 from oneshot_server.domain.mel_profile import MelProfile
-from oneshot_server.dsp.mel import band_gains, filterbank
+from oneshot_server.dsp.mel import TINY, band_gains, filterbank
 
 ITERATIONS: Final = 3
-TINY: Final = 1e-8
 UNHEARD: Final = 1e-12  # keeps a band that nothing has come to yet from being divided by zero
 FINE_BINS: Final = 64
 """Bins from 0 Hz on of which none is left out. A band holds one or two of them, and each says
@@ -44,8 +43,7 @@ def mel_to_magnitudes(
     bands = _bands(profile, n_fft or profile.n_fft)
     # What lies at the floor was cut, not measured: silence, not -80 dB of noise in every bin.
     mel = torch.where(mel_db <= -profile.range_db, 0.0, 10.0 ** (mel_db / (20.0 / profile.power)))
-    gains = band_gains(profile)
-    mel = mel * (gains.amin() / gains)
+    mel = mel * bands.even
     levels = mel_db * (profile.power * math.log(10.0) / 20.0) + bands.level
     found = []
     for target, level in zip(mel, levels, strict=True):
@@ -72,6 +70,7 @@ class _Bands:
         bank: (mels, columns).
         back: (columns, mels), shares of the bands in what a column is multiplied by, sum 1.
         between: (columns, mels), shares of the two bands around a column, sum 1.
+        even: (mels, 1), what undoes the gains of the bands, 1 for the least.
         level: (mels, 1), added to a band's log to give that of its bins.
         inside: (columns, 1), 1 where a band is and 0 elsewhere.
         bins: (bins,), which columns are the transform's bins.
@@ -80,6 +79,7 @@ class _Bands:
     bank: torch.Tensor
     back: torch.Tensor
     between: torch.Tensor
+    even: torch.Tensor
     level: torch.Tensor
     inside: torch.Tensor
     bins: torch.Tensor
@@ -116,12 +116,13 @@ def _bands(profile: MelProfile, n_fft: int) -> _Bands:
         between[row, told[upper - 1]] = 1.0 - share
         between[row, told[upper]] += share
     gains = band_gains(profile)
-    level = torch.log(gains.amin() / gains) - torch.log(sums.clamp_min(TINY))[:, None]
+    even = gains.amin() / gains
     return _Bands(
         bank=bank,
         back=bank.T / weight.clamp_min(TINY),
         between=between,
-        level=level,
+        even=even,
+        level=torch.log(even) - torch.log(sums.clamp_min(TINY))[:, None],
         inside=(weight > 0.0).float(),
         bins=torch.searchsorted(columns, every[::step].contiguous()),
     )

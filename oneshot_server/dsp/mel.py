@@ -10,6 +10,9 @@ import torch
 from oneshot_server.domain.mel_profile import MelProfile
 from oneshot_server.errors import ProfileMismatchError
 
+TINY: Final = 1e-8
+"""What a magnitude is taken for where it divides or has a logarithm: far below what is heard."""
+
 WINDOWS: Final[dict[str, Callable[[int], torch.Tensor]]] = {
     "hann": torch.hann_window,
     "hamming": torch.hamming_window,
@@ -163,7 +166,7 @@ def magnitudes_to_mel(magnitudes: torch.Tensor, profile: MelProfile) -> torch.Te
         relative = (mel / profile.full_scale).clamp_max(1.0)
     else:
         loudest = mel.amax(dim=(1, 2), keepdim=True)
-        relative = torch.where(loudest > 1e-8, mel / loudest.clamp_min(1e-8), 0.0)
+        relative = torch.where(loudest > TINY, mel / loudest.clamp_min(TINY), 0.0)
     floor = 10.0 ** (-profile.range_db * profile.power / 20.0)
     return 20.0 / profile.power * torch.log10(relative.clamp_min(floor))
 

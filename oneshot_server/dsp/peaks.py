@@ -9,9 +9,8 @@ from msgspec import structs
 
 from oneshot_server.domain.mel_profile import MelProfile
 from oneshot_server.dsp.magnitudes import mel_to_magnitudes
-from oneshot_server.dsp.mel import WINDOWS, analysis_window, magnitudes_to_mel
+from oneshot_server.dsp.mel import TINY, WINDOWS, analysis_window, magnitudes_to_mel
 
-TINY: Final = 1e-8
 TUNED_BINS: Final = 32
 """Bins from 0 Hz on whose frequencies are tuned. Further up a band is wider than that error."""
 PER_BIN: Final = 4  # sines that are tried, for the tuning

@@ -9,11 +9,10 @@ from msgspec import structs
 
 from oneshot_server.domain.mel_profile import MelProfile
 from oneshot_server.dsp.magnitudes import band_widths
-from oneshot_server.dsp.mel import analysis_window, waveform_to_spectrum
+from oneshot_server.dsp.mel import TINY, analysis_window, waveform_to_spectrum
 from oneshot_server.dsp.peaks import group_delay_factor, peak_frequencies
 
 MOMENTUM: Final = 0.99
-TINY: Final = 1e-8
 STEEPEST: Final = 12.0  # nepers over two hops; an attack out of silence says no more than that
 FIRST_CYCLES: Final = -0.25
 """Where partials are at sample 0: sines that begin there, as what is struck does not jump."""

@@ -55,11 +55,13 @@ class Embeddings:
             self._follow()
             return self._closest(embedding, count, without=None)
 
-    def all(self) -> tuple[npt.NDArray[np.int64], Matrix]:
-        """Numbers, (sounds,), and embeddings, (sounds, EMBEDDING); copies."""
+    def map(self) -> tuple[npt.NDArray[np.int64], Matrix]:
+        """Numbers, ascending, (sounds,), and their places, (sounds, 2); see ``plane``."""
         with self._lock:
             self._follow()
-            return self._numbers[: self._used].copy(), self._matrix[: self._used].copy()
+            places = plane(self._matrix[: self._used])
+            order = np.argsort(self._numbers[: self._used])
+            return self._numbers[order], places[order]
 
     def _closest(
         self, vector: Matrix, count: int, *, without: int | None

@@ -3,7 +3,6 @@
 import os
 import stat
 from collections.abc import Sequence
-from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -12,7 +11,6 @@ import msgspec
 import numpy as np
 import soundfile
 
-from oneshot_server.domain.recipe import Recipe
 from oneshot_server.dsp.descriptors import LONGEST_SECONDS, describe
 from oneshot_server.errors import MetadataError
 from oneshot_server.library.audio_hash import hash_chunks
@@ -21,7 +19,7 @@ from oneshot_server.library.projection import features_to_embedding
 from oneshot_server.library.riff import DATA_CHUNK, FORMAT_CHUNK, Chunk, read_content, walk
 from oneshot_server.library.sound_contents import Contents, Stamp, stamp_of
 from oneshot_server.library.wav_decoding import Waveform, decode_samples, read_format
-from oneshot_server.library.wav_metadata import RECIPE_CHUNK, decode_recipe, mark_in
+from oneshot_server.library.wav_metadata import mark_in, recipe_in
 
 LARGEST_BYTES: Final = 1024**3
 HELD_BYTES: Final = 16 * 1024**2  # a larger file is read piece by piece
@@ -75,8 +73,11 @@ def _read(file: BinaryIO, stamp: Stamp, samples: Path) -> Contents:
     waveform, sample_rate, seconds = _decode_wav(stream, chunks) or _decode(stream)
     heard = describe(waveform, sample_rate)
     content = hash_chunks(stream, chunks)
-    recipe, mark = _recipe(stream, chunks), mark_in(stream, chunks)
-    if recipe is None:
+    mark = mark_in(stream, chunks)
+    try:
+        recipe = msgspec.json.encode(recipe_in(stream, chunks)).decode()
+    except MetadataError:  # none, or one of a later version: the audio is there all the same
+        recipe = ""
         mark = foreign_mark(samples, content) or mark
     return Contents(
         stamp=stamp,
@@ -86,7 +87,7 @@ def _read(file: BinaryIO, stamp: Stamp, samples: Path) -> Contents:
         brightness_hz=heard.brightness_hz,
         key=heard.key,
         embedding=features_to_embedding(heard.features).astype(np.float16).tobytes(),
-        recipe="" if recipe is None else msgspec.json.encode(recipe).decode(),
+        recipe=recipe,
         stars=mark.stars,
         tags=mark.tags,
     )
@@ -125,16 +126,6 @@ def _mono(samples: Waveform) -> Waveform:
     if np.abs(waveform).max() <= LOUDEST:
         return waveform
     return np.clip(np.nan_to_num(waveform, nan=0.0, posinf=0.0, neginf=0.0), -LOUDEST, LOUDEST)
-
-
-def _recipe(stream: BinaryIO, chunks: Sequence[Chunk]) -> Recipe | None:
-    for chunk in chunks:
-        if chunk.id == RECIPE_CHUNK:
-            # One of a later version, or a broken one: the audio is there all the same.
-            with suppress(MetadataError):
-                return decode_recipe(read_content(stream, chunk))
-            return None
-    return None
 
 
 def _unreadable(path: Path, error: OSError) -> Contents | None:

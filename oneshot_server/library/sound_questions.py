@@ -18,6 +18,8 @@ if TYPE_CHECKING:  # numpy takes its time: it is loaded when somebody asks for w
     from oneshot_server.library.embeddings import Embeddings
 
 MOST_SIMILAR: Final = 1000
+PLACES_AT_ONCE: Final = 1000
+KINDS_OF: Final = "SELECT number, kind FROM sounds WHERE number BETWEEN ? AND ?"
 
 _Result = TypeVar("_Result")
 
@@ -95,16 +97,15 @@ class SoundQuestions:
         kept = tuple(link for link in links if known.issuperset(link))
         return Family(sounds=tuple(sounds), links=kept)
 
-    def places(self) -> Sequence[Place]:
+    def places(self) -> Iterator[Place]:
         """See ``domain.library.Sounds``."""
-        from oneshot_server.library.embeddings import plane
-
-        numbers, matrix = self._asked(lambda: self._vectors().all())
-        kinds = dict(self.rows("SELECT number, kind FROM sounds"))
-        return [
-            Place(number=number, x=x, y=y, kind=kinds.get(number, ""))
-            for number, (x, y) in zip(numbers.tolist(), plane(matrix).tolist(), strict=True)
-        ]
+        numbers, places = self._asked(lambda: self._vectors().map())
+        for start in range(0, len(numbers), PLACES_AT_ONCE):
+            some = numbers[start : start + PLACES_AT_ONCE].tolist()
+            kinds = dict(self.rows(KINDS_OF, some[0], some[-1]))
+            planes = places[start : start + PLACES_AT_ONCE].tolist()
+            for number, (x, y) in zip(some, planes, strict=True):
+                yield Place(number=number, x=x, y=y, kind=kinds.get(number, ""))
 
     def kinds(self) -> dict[str, int]:
         """See ``domain.library.Sounds``."""

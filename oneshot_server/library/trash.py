@@ -19,10 +19,11 @@ from oneshot_server.domain.library import Mark, Query, Sound
 from oneshot_server.errors import MetadataError, NotFoundError
 from oneshot_server.library.file_names import numbered
 from oneshot_server.library.rename_new import rename_new
+from oneshot_server.library.riff import walk
 from oneshot_server.library.samples_folder import PART_PREFIX, PART_SUFFIX, explained
 from oneshot_server.library.sound_index import IndexLostError
 from oneshot_server.library.sound_library import SoundLibrary
-from oneshot_server.library.wav_metadata import read_mark, recipe_in
+from oneshot_server.library.wav_metadata import mark_in, recipe_in
 
 DAY_SECONDS: Final = 86_400.0
 
@@ -82,8 +83,9 @@ def move_to_trash(sound: Sound, library: SoundLibrary, trash: Path) -> Moved | N
     try:
         file = library.file(sound.number)
         with file.open("rb") as stream:
-            recipe_in(stream)
-            if read_mark(stream) != Mark():
+            chunks = [*walk(stream)]
+            recipe_in(stream, chunks)
+            if mark_in(stream, chunks) != Mark():
                 return None
         if file.stat().st_size != sound.size:
             return None

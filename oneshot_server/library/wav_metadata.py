@@ -61,7 +61,8 @@ def extract(data: bytes) -> Recipe:
     Raises:
         MetadataError: there is none, or it cannot be read.
     """
-    return recipe_in(BytesIO(data))
+    stream = BytesIO(data)
+    return recipe_in(stream, walk(stream))
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -72,7 +73,7 @@ def read_recipe(path: Path) -> Recipe:
     """
     try:
         with path.open("rb") as file:
-            return recipe_in(file)
+            return recipe_in(file, walk(file))
     except MetadataError as error:
         raise MetadataError(f"{path}: {error}") from None
     except OSError as error:
@@ -150,13 +151,13 @@ def _tags_in(content: bytes) -> Iterator[tuple[bytes, bytes]]:
         position = end
 
 
-def recipe_in(stream: BinaryIO) -> Recipe:
-    """The recipe inside an open WAV.
+def recipe_in(stream: BinaryIO, chunks: Iterable[Chunk]) -> Recipe:
+    """The recipe inside a WAV whose chunks are known.
 
     Raises:
         MetadataError: there is none, or it cannot be read.
     """
-    for chunk in walk(stream):
+    for chunk in chunks:
         if chunk.id == RECIPE_CHUNK:
             return decode_recipe(read_content(stream, chunk))
     raise MetadataError("no recipe inside, expected a WAV that oneshot made")

@@ -98,9 +98,10 @@ class FakeSounds:
         """See ``domain.library.Sounds``; a sound alone."""
         return Family(sounds=(self.sound(number),), links=())
 
-    def places(self) -> Sequence[Place]:
+    def places(self) -> Iterator[Place]:
         """See ``domain.library.Sounds``."""
-        return [Place(number=one.number, x=0.0, y=0.0, kind=one.kind) for one in self.known]
+        for one in self.known:
+            yield Place(number=one.number, x=0.0, y=0.0, kind=one.kind)
 
     def kinds(self) -> dict[str, int]:
         """See ``domain.library.Sounds``."""

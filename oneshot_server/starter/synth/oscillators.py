@@ -69,6 +69,11 @@ def sine(cycles: torch.Tensor) -> torch.Tensor:
     return torch.sin(cycles.frac().float() * (2.0 * math.pi))
 
 
+def tremolo(grid: Grid, depth: torch.Tensor, rate_hz: torch.Tensor) -> torch.Tensor:
+    """A level that swings between 1 and 1 - 2 * depth; (count, samples)."""
+    return 1.0 - depth + depth * sine(steady_cycles(grid, rate_hz))
+
+
 def square(cycles: torch.Tensor, frequency_hz: torch.Tensor, grid: Grid) -> torch.Tensor:
     """A square wave whose edges last some three samples, so that its aliases lie low.
 

@@ -3,7 +3,7 @@
 import torch
 
 from oneshot_server.starter.synth import filters
-from oneshot_server.starter.synth.oscillators import decay, partials, sine, steady_cycles
+from oneshot_server.starter.synth.oscillators import decay, partials, sine, steady_cycles, tremolo
 from oneshot_server.starter.synth.voice import Draws, Grid, Voice, pick
 
 DRAWBAR_RATIOS = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0)
@@ -94,7 +94,7 @@ def keys(draws: Draws, grid: Grid) -> Voice:
     tone = torch.where(flavour == 3, driven, tone)
     trembling = (flavour <= 1) & draws.chance(0.3)
     depth = torch.where(trembling, draws.uniform(0.1, 0.4), 0.0)
-    tone = tone * (1.0 - depth + depth * sine(steady_cycles(grid, draws.uniform(3.5, 7.5))))
+    tone = tone * tremolo(grid, depth, draws.uniform(3.5, 7.5))
     held_seconds = draws.log_uniform(0.12, 1.6)
     released = decay(grid, draws.log_uniform(0.05, 0.3), hold_seconds=held_seconds)
     key_level = draws.uniform(0.0, pick(flavour, (0.1, 0.25, 0.3, 0.3)))

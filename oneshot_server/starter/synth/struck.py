@@ -13,6 +13,7 @@ from oneshot_server.starter.synth.oscillators import (
     square,
     steady_cycles,
     swept_cycles,
+    tremolo,
 )
 from oneshot_server.starter.synth.voice import Draws, Grid, Voice, pick
 
@@ -232,7 +233,7 @@ def mallet(draws: Draws, grid: Grid) -> Voice:
     )
     trembling = (flavour == 2) & draws.chance(0.4)
     depth = torch.where(trembling, draws.uniform(0.1, 0.5), 0.0)
-    bar = bar * (1.0 - depth + depth * sine(steady_cycles(grid, draws.uniform(3.0, 7.5))))
+    bar = bar * tremolo(grid, depth, draws.uniform(3.0, 7.5))
     knock = filters.bandpassed(
         draws.noise(grid.samples), grid, draws.log_uniform(250.0, 3000.0), draws.uniform(0.6, 2.0)
     )

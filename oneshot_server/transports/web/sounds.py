@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Final, get_args
 
@@ -198,14 +199,14 @@ class Sounds:
     def _map_json(self) -> bytes:
         """A ``SoundMap`` as JSON, in parts: while one of them is encoded, nothing else runs."""
         kinds: dict[str, int] = {}
-        rows = []
-        for place in self._library.sounds.places():
-            kind = kinds.setdefault(place.kind, len(kinds))
-            rows.append((place.number, round(place.x, 4), round(place.y, 4), kind))
-        parts = (
-            msgspec.json.encode(rows[start : start + ROWS_AT_ONCE])[1:-1]
-            for start in range(0, len(rows), ROWS_AT_ONCE)
-        )
+        parts = []
+        places = self._library.sounds.places()
+        while some := list(islice(places, ROWS_AT_ONCE)):
+            rows = [
+                (p.number, round(p.x, 4), round(p.y, 4), kinds.setdefault(p.kind, len(kinds)))
+                for p in some
+            ]
+            parts.append(msgspec.json.encode(rows)[1:-1])
         return b'{"kinds":%b,"places":[%b]}' % (msgspec.json.encode(list(kinds)), b",".join(parts))
 
     async def _sound(self, request: Request) -> Response:

@@ -11,7 +11,7 @@ import pytest
 
 from oneshot_server.domain.library import LibraryChange, Mark, Query, Sort
 from oneshot_server.errors import BadArgumentsError, ForbiddenError, NotFoundError
-from oneshot_server.library import sound_search
+from oneshot_server.library import sound_questions, sound_search
 from oneshot_server.library.database import open_database
 from oneshot_server.library.index_changes import MOST_REVISIONS
 from oneshot_server.library.library_statistics import statistics
@@ -263,6 +263,27 @@ def test_what_is_alike_is_near(tmp_path, samples):
         assert len(places) == 4
         with pytest.raises(NotFoundError):
             opened.similar(10_000, 3)
+
+
+def test_the_map_has_every_sound_with_its_kind_in_the_order_of_numbers(
+    tmp_path, samples, monkeypatch
+):
+    monkeypatch.setattr(sound_questions, "PLACES_AT_ONCE", 2)
+    kinds = ("kick", "snare", "clap", "ride", "tom")
+    for number, kind in enumerate(kinds):
+        (samples / f"{kind}.wav").write_bytes(foreign(60 * 2**number))
+    with library(tmp_path) as opened:
+        assert list(opened.places()) == []
+        follow(opened)
+        (samples / "kick.wav").unlink()
+        (samples / "bell.wav").write_bytes(foreign(3000))
+        list(opened.places())  # so that the last sound takes the place of the one that goes
+        follow(opened)
+        places = list(opened.places())
+        assert [place.number for place in places] == sorted(place.number for place in places)
+        told = {opened.sound(place.number).path: place.kind for place in places}
+        assert told == {f"{kind}.wav": kind for kind in (*kinds[1:], "bell")}
+        assert len({(place.x, place.y) for place in places}) == len(kinds)
 
 
 def test_a_search_finds_words_beginnings_and_limits_in_the_order_asked(tmp_path, samples):

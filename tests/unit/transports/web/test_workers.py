@@ -1,6 +1,7 @@
 import asyncio
 import json
 import threading
+import tracemalloc
 
 import pytest
 
@@ -72,10 +73,30 @@ def test_the_map_is_whole_however_many_parts_it_is_made_of(tmp_path):
 
     async def body(web):
         for some in ([], places[:1], places):
-            web.core.library.sounds.places = lambda some=some: some
+            web.core.library.sounds.places = lambda some=some: iter(some)
             told = json.loads((await web.ask("GET", "/api/map")).content)
             assert [row[0] for row in told["places"]] == [place.number for place in some]
             assert [told["kinds"][row[3]] for row in told["places"]] == [p.kind for p in some]
+
+    run(tmp_path, body)
+
+
+def test_the_map_of_many_sounds_takes_little_more_memory_than_its_text(tmp_path):
+    count = 50 * sounds.ROWS_AT_ONCE
+
+    async def body(web):
+        web.core.library.sounds.places = lambda: (
+            Place(number=n + 10**6, x=n / count, y=-n / count) for n in range(count)
+        )
+        tracemalloc.start()
+        try:
+            answer = await web.ask("GET", "/api/map")
+            _, most = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        # Its parts, the whole of them, and what the client has read.
+        assert most < 4.5 * len(answer.content)
+        assert len(answer.json["places"]) == count
 
     run(tmp_path, body)
 
