@@ -52,8 +52,7 @@ def export(
     # What there is was distilled from the UNet of before.
     shutil.rmtree(folder / DISTILLED, ignore_errors=True)
     for name, part in (("unet", unet), ("text_encoder", text_encoder), ("vae", codec)):
-        shutil.rmtree(folder / name, ignore_errors=True)
-        copy.deepcopy(part).half().save_pretrained(folder / name)
+        save_part(part, folder / name)
     tokenizer.save_pretrained(folder / "tokenizer")
     scheduler.save_pretrained(folder / "scheduler")
     card = ModelCard(
@@ -69,6 +68,16 @@ def export(
     (folder / WORDS_FILE).write_bytes(msgspec.json.encode(words))
     write_sums(folder)
     draw_losses(losses, recipe, folder / "training.png")
+
+
+def save_part(part: Any, folder: Path) -> None:  # noqa: ANN401
+    """Write a network in half precision, and not where on this machine it was read from."""
+    shutil.rmtree(folder, ignore_errors=True)
+    copy.deepcopy(part).half().save_pretrained(folder)
+    config = folder / "config.json"
+    told = msgspec.json.decode(config.read_bytes())
+    told.pop("_name_or_path", None)
+    config.write_bytes(msgspec.json.format(msgspec.json.encode(told), indent=2) + b"\n")
 
 
 def draw_losses(losses: Sequence[float], recipe: Mapping[str, Any], path: Path) -> None:

@@ -96,7 +96,8 @@ def test_a_bare_diffusers_script_gives_the_same_latents(shared, model):
             width=64,
             output_type="latent",
         ).images
-    torch.testing.assert_close(sample(model), expected, atol=1e-5, rtol=1e-5)
+    # Theirs lies otherwise in memory, so it sums in another order.
+    torch.testing.assert_close(sample(model), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_other_samplers_work_with_the_other_unet(shared, model):

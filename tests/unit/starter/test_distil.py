@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from oneshot_server.pipeline.model import load_model
 from oneshot_server.pipeline.model_folder import STARTER
 from oneshot_server.pipeline.prompt import understand
 from oneshot_server.pipeline.sampling import make_scheduler, texts_to_embeddings
@@ -15,7 +16,6 @@ from oneshot_server.starter.distil import (
     Student,
     Ways,
     draw_caption,
-    load_teacher,
     read_ways,
     teach,
     teach_all,
@@ -26,7 +26,7 @@ PLAN = Plan(sounds=2, steps=12, batch=4, warm_up_steps=1, learning_rate=2e-4)
 
 @pytest.fixture(scope="module")
 def model():
-    return load_teacher(STARTER)
+    return load_model(STARTER, torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,11 @@ def test_they_are_small_enough_to_ship():
     assert sum(path.stat().st_size for path in STARTER.rglob("*")) <= 60_000_000
 
 
+def test_they_do_not_tell_where_they_were_read_from():
+    for path in STARTER.rglob("*.json"):
+        assert "name_or_path" not in path.read_text(encoding="utf-8"), path
+
+
 def test_every_class_is_known_by_each_of_its_names(model):
     for name, text in CLASS_PHRASES.items():
         for phrase in text.split(", "):
