@@ -9,20 +9,27 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.live import job, live, until_state
 from benchmarks.rows import row
+from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.requests import GenerateRequest
+from oneshot_server.dsp.finish import finish
+from oneshot_server.dsp.image import mel_to_image
+from oneshot_server.dsp.inversion import mel_to_waveform
+from oneshot_server.dsp.mel import waveform_to_mel
+from oneshot_server.pipeline.decoding import latents_to_mels
 from oneshot_server.pipeline.lora_sampling import choose_sampling
 from oneshot_server.pipeline.model import load_model
 from oneshot_server.pipeline.model_folder import STARTER
 from oneshot_server.pipeline.render import render_batch
+from oneshot_server.pipeline.sampling import texts_to_embeddings
 
 WARM_JOBS = 20
 SD15_STEPS = 20
@@ -69,46 +76,57 @@ def measure_daemon() -> float:
     return one
 
 
+def gemm_flops() -> float:
+    """What this machine can do: floating-point operations a second of a large fp32 product."""
+    size = 2048
+    matrix = torch.randn(size, size)
+    return 2 * size**3 / seconds(partial(torch.mm, matrix, matrix), 5)
+
+
+@torch.inference_mode()
 def measure_parts(one: float) -> None:
-    """Print what of a warm job the UNet takes, by the same calls in this process."""
+    """Print the parts of a warm job, by the same calls in this process, and the machine's limit."""
     model = load_model(STARTER, torch.device("cpu"))
+    profile = model.card.profile
     sampling = choose_sampling(GenerateRequest(prompt="punchy kick"), (), model.card)
-    chosen: Any = model.distilled_unet if sampling.sampler == "distilled" else model.unet
-    spent = 0.0
-
-    class Timed:
-        config = model.unet.config
-
-        def __call__(self, *arguments: object) -> object:
-            nonlocal spent
-            begun = time.perf_counter()
-            result = chosen(*arguments)
-            spent += time.perf_counter() - begun
-            return result
-
-    timed = replace(model, unet=Timed(), distilled_unet=Timed() if model.distilled_unet else None)
-
-    def render() -> None:
-        render_batch(
-            "punchy kick",
-            "",
-            [1],
-            timed,
-            steps=sampling.steps,
-            guidance=sampling.guidance,
-            sampler=sampling.sampler,
-            on_step=lambda _step, _steps: None,
-        )
-
-    render()
-    calls = []
-    for _ in range(10):
-        spent = 0.0
-        render()
-        calls.append(spent)
-    in_unet = statistics.median(calls)
+    unet: Any = model.distilled_unet if sampling.sampler == "distilled" else model.unet
+    render = partial(
+        render_batch,
+        "punchy kick",
+        "",
+        [1],
+        model,
+        steps=sampling.steps,
+        guidance=sampling.guidance,
+        sampler=sampling.sampler,
+        on_step=lambda _step, _steps: None,
+    )
+    waveforms = render().waveforms
+    image = mel_to_image(waveform_to_mel(waveforms, profile), profile, 1)
+    latents = model.vae.encode(image).latent_dist.mean
+    mel_db = latents_to_mels(latents, model)
+    words = texts_to_embeddings(["punchy kick"] * 8, model)
+    parts: dict[str, Callable[[], object]] = {
+        "words to embeddings": lambda: texts_to_embeddings(["punchy kick"], model),
+        "latents to mel": lambda: latents_to_mels(latents, model),
+        "mel to waveform": lambda: mel_to_waveform(mel_db, profile),
+        "finish": lambda: finish(waveforms[0], profile.sample_rate, FinishOptions()),
+    }
+    limit = gemm_flops()
+    row("fp32 product of 2,048 by 2,048", limit / 1e9, "GFLOP/s")
+    in_unet = 0.0
+    for count in (8, 1):
+        call = partial(unet, latents.expand(count, -1, -1, -1), 500, words[:count])
+        with FlopCounterMode(display=False) as counter:
+            call()
+        spent = seconds(call, 20)
+        share = counter.get_total_flops() / spent / limit
+        row(f"one UNet call, sounds: {count}", 1000 * spent, f"ms = {100 * share:.0f} % of that")
+        in_unet = sampling.steps * spent
     row(f"UNet calls of one job: {sampling.steps} steps", 1000 * in_unet, "ms")
-    row("everything else, share of the warm job", 100 * (1 - in_unet / one), "%")
+    for name, part in parts.items():
+        row(name, 1000 * seconds(part, 20), "ms")
+    row("all but the UNet, share of the warm job", 100 * (1 - in_unet / one), "%")
 
 
 def measure_sd15(one: float) -> None:
