@@ -1,8 +1,8 @@
 """A mono sound to a wide one whose mono sum it stays.
 
 The side is the sound itself, its phases turned by a quarter ahead in one band and behind in the
-next. Both channels are then equally loud at every frequency, whatever the width, and no partial is
-pulled to one side, as it would be by a side of other noise.
+next. What lasts is then equally loud in both channels, whatever the width, and no partial is pulled
+to one side, as it would be by a side of other noise.
 """
 
 import math

@@ -63,8 +63,9 @@ def _without_what_is_new(recipe: Recipe) -> dict[str, Any]:
     """
     content: dict[str, Any] = msgspec.to_builtins(recipe)
     for key, nothing in _NEW_IN_FINISH.items():
-        if content["finish"][key] == nothing:
-            del content["finish"][key]
+        # What was decoded has none of those that were not there.
+        if content["finish"].get(key, nothing) == nothing:
+            content["finish"].pop(key, None)
     return content
 
 

@@ -98,7 +98,7 @@ function recipeToRequest(recipe) {
   if (finish.max_seconds) body.seconds = finish.max_seconds;
   if (finish.tune) body.tune = finish.tune;
   if (finish.gain_db) body.level = finish.gain_db;
-  if (finish.width !== undefined) body.width = finish.width;
+  body.width = finish.width ?? 0;
   return body;
 }
 
