@@ -81,6 +81,7 @@ def request_to_keys(request: GenerateRequest) -> GenerateKeys:
         "seconds": request.seconds,
         "tune": request.tune,
         "level": request.level,
+        "width": request.width,
         "walk": request.walk,
         "novelty": request.novelty,
     }

@@ -42,7 +42,7 @@ def to_wav(
     """
     import torch
 
-    from oneshot_server.dsp.finish import finish
+    from oneshot_server.dsp.finish import finish, finished_rate
     from oneshot_server.dsp.image import image_to_mel
     from oneshot_server.dsp.inversion import mel_to_waveform
     from oneshot_server.library.atomic_file import write_atomically
@@ -76,9 +76,11 @@ def to_wav(
         raise BadArgumentsError(
             f"{file}: silent, read as {fitted.name}; is --profile the right one?"
         )
-    sound = finish(waveform, fitted.sample_rate, samples.finish_options())
+    options = samples.finish_options()
+    sound = finish(waveform, fitted.sample_rate, options)
+    rate = finished_rate(fitted.sample_rate, options)
     target = out or unused(file.with_suffix(".wav").name)
-    write_atomically(target, encode_wav(sound.numpy(), fitted.sample_rate, samples.subtype))
+    write_atomically(target, encode_wav(sound.numpy(), rate, samples.subtype))
     typer.echo(target)
 
 

@@ -42,6 +42,7 @@ def describe(file: Path, recipe: Recipe) -> str:
     """A recipe as lines of name and value."""
     batch, finish = recipe.batch, recipe.finish
     level = f"{finish.lufs:g} LUFS" if finish.level == "lufs" else f"{finish.peak_db:g} dB peak"
+    width = f"stereo, width {finish.width:g}" if finish.width else "mono"
     profile = recipe.profile
     lines = {
         "prompt": recipe.prompt,
@@ -56,6 +57,7 @@ def describe(file: Path, recipe: Recipe) -> str:
         "nearest": _nearest(recipe),
         "model": f"{recipe.model} {recipe.model_hash[:12]}",
         "profile": f"{profile.name}, {profile.mels} mels, {profile.sample_rate} Hz",
+        "sound": f"{recipe.sample_rate} Hz, {width}",
         "finish": f"{level}, tail at {finish.tail_db:g} dB, {recipe.subtype}",
         "batch": f"sound {batch.index + 1} of {len(batch.seeds)}",
         "from": _reshaped(recipe),

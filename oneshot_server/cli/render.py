@@ -26,6 +26,7 @@ def render(
     negative: Annotated[str | None, option(parameters.NEGATIVE)] = None,
     seconds: Annotated[float | None, option(parameters.SECONDS)] = None,
     lora: Annotated[str | None, option(parameters.LORA)] = None,
+    width: Annotated[float | None, option(parameters.WIDTH)] = None,
     vary: Annotated[
         Path | None, typer.Option("--vary", help="a sound, from anywhere; make variations of it")
     ] = None,
@@ -53,7 +54,7 @@ def render(
     """Make sounds from words, or from sounds."""
     if like is not None:
         sampling = (steps, guidance, sampler, quality)
-        given = (prompt, count, seed, negative, seconds, lora, novelty)
+        given = (prompt, count, seed, negative, seconds, lora, width, novelty)
         reshaped = (vary, strength, morph, t, inpaint, keep, split)
         if any(value is not None for value in (*sampling, *given, *reshaped)):
             raise BadArgumentsError(
@@ -84,6 +85,7 @@ def render(
         loras=parse_loras(lora or ""),
         reshape=reshape,
         parent_files=files,
+        width=width,
         novelty=novelty,
     )
     from oneshot_server.cli.rendering import render_request

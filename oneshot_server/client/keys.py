@@ -46,6 +46,7 @@ class GenerateKeys(TypedDict, total=False):
     seconds: float
     tune: float
     level: float
+    width: float
     walk: int
     novelty: float
     pad: int

@@ -1,7 +1,10 @@
 """How a rendered waveform becomes the sound in the file."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+SampleRate = Literal[44_100, 48_000, 88_200, 96_000]
+"""Hz that a sound can be brought to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +20,8 @@ class FinishOptions:
         max_seconds: longest duration; ``None`` for the whole sound.
         tune: semitones up or down, by resampling.
         gain_db: added to the level, dB.
+        sample_rate: Hz; ``None`` for the model's own.
+        width: 0 for mono, else stereo, 1 the widest.
 
     Raises:
         ValueError: a value out of its range.
@@ -30,10 +35,15 @@ class FinishOptions:
     max_seconds: float | None = None
     tune: float = 0.0
     gain_db: float = 0.0
+    sample_rate: SampleRate | None = None
+    width: float = 0.0
 
     def __post_init__(self) -> None:
         if self.level not in ("peak", "lufs"):
             raise ValueError(f'level = {self.level!r}, expected "peak" or "lufs"')
+        if self.sample_rate not in (None, *get_args(SampleRate)):
+            rates = ", ".join(map(str, get_args(SampleRate)))
+            raise ValueError(f"sample_rate = {self.sample_rate!r}, expected one of {rates}")
         for name, value, low, high in (
             ("peak_db", self.peak_db, -30.0, -0.1),
             ("lufs", self.lufs, -40.0, -5.0),
@@ -42,6 +52,7 @@ class FinishOptions:
             ("max_seconds", self.max_seconds, 0.01, 60.0),
             ("tune", self.tune, -24.0, 24.0),
             ("gain_db", self.gain_db, -40.0, 0.0),
+            ("width", self.width, 0.0, 1.0),
         ):
             if value is not None and not low <= value <= high:
                 raise ValueError(f"{name} = {value}, expected {low:g} to {high:g}")

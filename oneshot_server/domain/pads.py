@@ -80,6 +80,12 @@ PAD_KEYS: Final = (
     ),
     replace(parameters.TUNE, default="0"),
     replace(parameters.LEVEL, default="0"),
+    replace(
+        parameters.WIDTH,
+        low=-1,
+        default="-1",
+        help=f"{parameters.WIDTH.help}; -1 for the setting's",
+    ),
     replace(parameters.NOVELTY, help=f'{parameters.NOVELTY.help}; with seed_policy "new"'),
     Parameter(
         name="choke",
@@ -149,6 +155,7 @@ class Pad:
     seconds: float = 0.0
     tune: float = 0.0
     level: float = 0.0
+    width: float = -1.0
     novelty: float = 0.0
     choke: int = 0
     velocity_curve: float = 1.0
@@ -163,6 +170,10 @@ class Pad:
         if self.seconds and self.seconds < parameters.SECONDS.low:
             raise BadArgumentsError(
                 f"seconds = {self.seconds:g}, expected 0 or {parameters.SECONDS.expected}"
+            )
+        if -1.0 < self.width < 0.0:
+            raise BadArgumentsError(
+                f"width = {self.width:g}, expected -1 or {parameters.WIDTH.expected}"
             )
 
     @property
@@ -206,6 +217,7 @@ class Pad:
             loras=parse_loras(self.lora),
             tune=self.tune or None,
             level=self.level or None,
+            width=None if self.width == -1.0 else self.width,
             walk=WALK_STEPS if self.seed_policy == "walk" else None,
             novelty=self.novelty if self.novelty and self.seed_policy == "new" else None,
         )

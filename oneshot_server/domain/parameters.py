@@ -160,6 +160,14 @@ TUNE: Final = Parameter(
 LEVEL: Final = Parameter(
     name="level", kind=float, low=-40, high=0, default="0", help="dB below the usual level"
 )
+WIDTH: Final = Parameter(
+    name="width",
+    kind=float,
+    low=0,
+    high=1,
+    default="the setting's",
+    help="stereo: 0 makes a mono file, 1 the widest; the sum of left and right is the mono sound",
+)
 WALK: Final = Parameter(
     name="walk",
     kind=int,
@@ -241,6 +249,7 @@ GENERATE_KEYS: Final = (
     SECONDS,
     TUNE,
     LEVEL,
+    WIDTH,
     WALK,
     NOVELTY,
     PAD,

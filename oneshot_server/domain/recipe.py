@@ -66,6 +66,11 @@ class Recipe:
     format: int = 1
 
     @property
+    def sample_rate(self) -> int:
+        """Of the file, Hz."""
+        return self.finish.sample_rate or self.profile.sample_rate
+
+    @property
     def parents(self) -> tuple[Parent, ...]:
         """The sounds that it was made from."""
         return self.reshape.parents if self.reshape else ()

@@ -83,6 +83,7 @@ class GenerateRequest:
         replay: make one sound of this batch again, instead of ``count`` sounds from ``seed``.
         tune: semitones, by resampling.
         level: dB, added to the usual level.
+        width: of stereo, 0 for mono; ``None`` leaves it to the settings.
         walk: seeds from one independent sound to the next; those between are their neighbours.
         touch: what a hit's velocity does to each finished sound.
         reshape: begin from sounds instead of noise alone.
@@ -107,6 +108,7 @@ class GenerateRequest:
     replay: Batch | None = None
     tune: float | None = None
     level: float | None = None
+    width: float | None = None
     walk: int | None = None
     touch: Touch | None = None
     reshape: Reshape | None = None
@@ -127,6 +129,7 @@ class GenerateRequest:
             (parameters.SECONDS, self.seconds),
             (parameters.TUNE, self.tune),
             (parameters.LEVEL, self.level),
+            (parameters.WIDTH, self.width),
             (parameters.WALK, self.walk),
             (parameters.NOVELTY, self.novelty),
         ):

@@ -1,4 +1,4 @@
-"""A rendered waveform to the sound in the file: onset, offset, tail, length, level."""
+"""A rendered waveform to the sound in the file: rate, onset, offset, tail, width, level."""
 
 from typing import Final
 
@@ -7,6 +7,7 @@ import torch
 
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.dsp.loudness import loudness
+from oneshot_server.dsp.stereo import mono_to_stereo
 
 ONSET_DB: Final = -40.0  # of the peak: what comes before it is the inversion's pre-echo
 RAMP_SECONDS: Final = 0.0003  # from zero to the onset without a click
@@ -19,24 +20,32 @@ def finish(waveform: torch.Tensor, sample_rate: int, options: FinishOptions) -> 
 
     Args:
         waveform: (samples,), finite and not silent, of any level.
-        sample_rate: Hz.
-        options: level, tail and length.
+        sample_rate: Hz, of the waveform.
+        options: rate, level, tail, length and width.
 
     Returns:
-        (samples,), shorter or as long, float32, within -1 to 1: the onset at sample 0, no offset,
-        the tail cut with a fade, pitch and level as asked.
+        (samples,), or (samples, 2) if it is to be wide, float32, within -1 to 1, at the rate
+        ``finished_rate``: the onset at sample 0, no offset, the tail cut with a fade, pitch and
+        level as asked. The mean of left and right is the mono sound at another level.
     """
-    waveform = _tuned(waveform, sample_rate, options.tune)
-    waveform = _cut_before_onset(_without_offset(waveform, sample_rate), sample_rate)
-    waveform = _cut_tail(waveform, sample_rate, options)
-    return _set_level(waveform, sample_rate, options)
+    rate = finished_rate(sample_rate, options)
+    waveform = _resampled(waveform, sample_rate * 2.0 ** (options.tune / 12.0), rate)
+    mono = _cut_before_onset(_without_offset(waveform, rate), rate)
+    end = _end(mono, rate, options)
+    sound = mono_to_stereo(mono, rate, options.width) if options.width else mono
+    sound = _set_level(_cut_tail(sound, end, rate, options), rate, options)
+    return sound.T.contiguous() if options.width else sound
 
 
-def _tuned(waveform: torch.Tensor, sample_rate: int, semitones: float) -> torch.Tensor:
-    """Play it faster or slower."""
-    if semitones == 0.0:
+def finished_rate(sample_rate: int, options: FinishOptions) -> int:
+    """Rate of what ``finish`` makes of a waveform, Hz."""
+    return options.sample_rate or sample_rate
+
+
+def _resampled(waveform: torch.Tensor, played_at: float, sample_rate: int) -> torch.Tensor:
+    """What is heard of it if its samples are played at a rate, Hz; higher is faster."""
+    if played_at == sample_rate:
         return waveform
-    played_at = sample_rate * 2.0 ** (semitones / 12.0)
     return torch.from_numpy(soxr.resample(waveform.numpy(), played_at, sample_rate, "VHQ"))
 
 
@@ -61,7 +70,8 @@ def _cut_before_onset(waveform: torch.Tensor, sample_rate: int) -> torch.Tensor:
     return cut
 
 
-def _cut_tail(waveform: torch.Tensor, sample_rate: int, options: FinishOptions) -> torch.Tensor:
+def _end(waveform: torch.Tensor, sample_rate: int, options: FinishOptions) -> int:
+    """Up to which sample it is heard."""
     block = round(BLOCK_SECONDS * sample_rate)
     padded = torch.nn.functional.pad(waveform, (0, -len(waveform) % block))
     envelope = padded.abs().unflatten(0, (-1, block)).amax(dim=1)
@@ -69,18 +79,23 @@ def _cut_tail(waveform: torch.Tensor, sample_rate: int, options: FinishOptions) 
     end = (int(audible.nonzero().max()) + 1) * block
     if options.max_seconds is not None:
         end = min(end, round(options.max_seconds * sample_rate))
-    end = min(end, len(waveform))
-    cut: torch.Tensor = waveform[:end].clone()
+    return min(end, len(waveform))
+
+
+def _cut_tail(
+    sound: torch.Tensor, end: int, sample_rate: int, options: FinishOptions
+) -> torch.Tensor:
+    cut: torch.Tensor = sound[..., :end].clone()
     fade = min(round(options.fade_seconds * sample_rate), end)
     # Half a cosine: neither end of the fade has an edge.
-    cut[end - fade :] *= 0.5 + 0.5 * torch.cos(torch.linspace(0.0, torch.pi, fade))
+    cut[..., end - fade :] *= 0.5 + 0.5 * torch.cos(torch.linspace(0.0, torch.pi, fade))
     return cut
 
 
-def _set_level(waveform: torch.Tensor, sample_rate: int, options: FinishOptions) -> torch.Tensor:
+def _set_level(sound: torch.Tensor, sample_rate: int, options: FinishOptions) -> torch.Tensor:
     ceiling = 10.0 ** (options.peak_db / 20.0)
-    gain = ceiling / float(waveform.abs().amax())
+    gain = ceiling / float(sound.abs().amax())
     if options.level == "lufs":
-        gain = min(gain, 10.0 ** ((options.lufs - loudness(waveform, sample_rate)) / 20.0))
-    levelled: torch.Tensor = waveform * (gain * 10.0 ** (options.gain_db / 20.0))
+        gain = min(gain, 10.0 ** ((options.lufs - loudness(sound, sample_rate)) / 20.0))
+    levelled: torch.Tensor = sound * (gain * 10.0 ** (options.gain_db / 20.0))
     return levelled

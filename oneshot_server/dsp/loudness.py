@@ -18,7 +18,7 @@ def loudness(waveform: torch.Tensor, sample_rate: int) -> float:
     BS.1770 gates blocks of 400 ms, and most one-shots are shorter than one.
 
     Args:
-        waveform: (samples,), -1 to 1.
+        waveform: (samples,), or (channels, samples) whose energies add up, -1 to 1.
         sample_rate: Hz.
 
     Returns:
@@ -28,7 +28,8 @@ def loudness(waveform: torch.Tensor, sample_rate: int) -> float:
     Brecht De Man, 2018, "Evaluation of implementations of the EBU R128 loudness measurement".
     """
     # The energy of a finite sound through a filter is that of its spectrum times the filter's.
-    size = 2 * len(waveform)
+    samples = waveform.shape[-1]
+    size = 2 * samples
     power = torch.fft.rfft(waveform.double(), size).abs().square()
     turns = torch.exp(
         -1j * torch.pi * torch.arange(size // 2 + 1, dtype=torch.float64) / (size // 2)
@@ -37,7 +38,7 @@ def loudness(waveform: torch.Tensor, sample_rate: int) -> float:
     weights = torch.full((size // 2 + 1,), 2.0, dtype=torch.float64)
     weights[0] = weights[-1] = 1.0
     energy = float((power * gain * weights).sum()) / size
-    mean_square = energy / len(waveform)
+    mean_square = energy / samples
     return -0.691 + 10.0 * math.log10(mean_square) if mean_square > 0.0 else -math.inf
 
 

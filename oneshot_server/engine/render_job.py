@@ -13,7 +13,7 @@ from oneshot_server.domain.recipe import Recipe
 from oneshot_server.domain.requests import Batch, GenerateRequest
 from oneshot_server.dsp.defects import find_defect
 from oneshot_server.dsp.descriptors import describe
-from oneshot_server.dsp.finish import finish
+from oneshot_server.dsp.finish import finish, finished_rate
 from oneshot_server.engine.batches import (
     Candidates,
     Slot,
@@ -92,6 +92,11 @@ def _try_again(
     for job, said in remarks.items():
         send(RenderNotice(job=job, code=NoticeCode.RETRIED, text=", ".join(said)))
     return tuple(again)
+
+
+def _mono(sound: torch.Tensor) -> torch.Tensor:
+    """(samples,) or (samples, channels) to (samples,), as the library will hear it."""
+    return sound if sound.ndim == 1 else sound.mean(dim=1)
 
 
 def _say_nothing(_message: Rendered | RenderNotice | RenderProgress) -> None:
@@ -261,12 +266,13 @@ class JobRenderer:
         return max(request.candidates, by_taste)
 
     def _choose(self, takes: Sequence[Take]) -> tuple[Take, torch.Tensor]:
-        """One of the candidates, and its finished waveform, (samples,)."""
+        """One of the candidates, and what ``finish`` made of it."""
         request, rate = takes[0].slot.request, self._model.card.profile.sample_rate
         finished = [finish(take.waveform, rate, take.slot.finish) for take in takes]
         if len(takes) == 1 and request.candidates == 1:
             return takes[0], finished[0]
-        heard = [describe(waveform.numpy(), rate).features for waveform in finished]
+        at = finished_rate(rate, takes[0].slot.finish)
+        heard = [describe(_mono(sound).numpy(), at).features for sound in finished]
         embeddings = [features_to_embedding(one) for one in heard]
         judge = self._novelty.furthest if request.candidates > 1 else self._taste.best
         chosen = judge(embeddings)
@@ -310,8 +316,9 @@ class JobRenderer:
             walk=request.walk,
             reshape=beginning.reshape if beginning else None,
         )
-        wav = embed(encode_wav(finished.numpy(), profile.sample_rate, subtype), recipe)
-        seconds = len(finished) / profile.sample_rate
+        rate = finished_rate(profile.sample_rate, slot.finish)
+        wav = embed(encode_wav(finished.numpy(), rate, subtype), recipe)
+        seconds = len(finished) / rate
         if request.touch is not None:
             wav, seconds = touch_wav(wav, request.touch)
         send(

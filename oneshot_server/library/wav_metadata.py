@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import msgspec
 
@@ -29,6 +29,7 @@ LONGEST_TAG_BYTES: Final = 1000  # libsndfile skips tags of 2048 and more
 RATING: Final = b"IRTD"
 KEYWORDS: Final = b"IKEY"
 LONGEST_LIST: Final = 100_000  # bytes
+_NEW_IN_FINISH: Final = {"sample_rate": None, "width": 0.0}
 
 
 class _Version(msgspec.Struct):
@@ -49,10 +50,23 @@ def embed(wav: bytes, recipe: Recipe) -> bytes:
         and (chunk.id, wav[chunk.start : chunk.start + 4]) != (LIST_CHUNK, INFO)
     ]
     try:
-        content = msgspec.json.encode(recipe)
+        content = msgspec.json.encode(_without_what_is_new(recipe))
     except UnicodeEncodeError:
         raise MetadataError("the prompt holds lone surrogates, expected text") from None
     return assemble([*kept, (LIST_CHUNK, INFO + _tags(recipe)), (RECIPE_CHUNK, content)])
+
+
+def _without_what_is_new(recipe: Recipe) -> dict[str, Any]:
+    """A recipe without those keys that came later and say nothing.
+
+    So a file of a version that did not know them is made again to the byte.
+    """
+    content: dict[str, Any] = msgspec.to_builtins(recipe)
+    for key, nothing in _NEW_IN_FINISH.items():
+        # What was decoded has none of those that were not there.
+        if content["finish"].get(key, nothing) == nothing:
+            content["finish"].pop(key, None)
+    return content
 
 
 def extract(data: bytes) -> Recipe:

@@ -61,7 +61,7 @@ def as_toml(value: object) -> str:
 
 def _one_of_several(kind: inspect.Type) -> str:
     if isinstance(kind, inspect.LiteralType):
-        return " or ".join(f'"{value}"' for value in kind.values)
+        return " or ".join(map(as_toml, kind.values))
     return _expected(None, kind)
 
 
@@ -75,7 +75,7 @@ def _expected(annotated: Any, kind: inspect.Type) -> str:  # noqa: ANN401 - any 
             return f"a float from {low:g} to {high:g}"
         case inspect.LiteralType():
             # msgspec sorts the values; people read them in the order in which they were written.
-            *most, last = (f'"{value}"' for value in get_args(get_args(annotated)[0]))
+            *most, last = map(as_toml, get_args(get_args(annotated)[0]))
             return f"{', '.join(most)} or {last}"
         case inspect.StrType(min_length=low, max_length=high):
             return f"a string of {low or 0} to {high} characters"

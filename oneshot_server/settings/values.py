@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct, field
 
-from oneshot_server.domain.finish_options import FinishOptions
+from oneshot_server.domain.finish_options import FinishOptions, SampleRate
 from oneshot_server.domain.requests import GenerateRequest
 from oneshot_server.domain.sound_name import DEFAULT_TEMPLATE, TEMPLATE_PATTERN
 
@@ -48,6 +48,18 @@ class SamplesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     subtype: Annotated[
         Literal["PCM_16", "PCM_24", "FLOAT"], Meta(description="sample format of the WAV files")
     ] = "PCM_24"
+    sample_rate: Annotated[
+        Literal["model", SampleRate],
+        Meta(description='sample rate of the files, Hz; "model" is what the model paints'),
+    ] = "model"
+    width: Annotated[
+        float,
+        Meta(
+            ge=0.0,
+            le=1.0,
+            description="stereo where a request does not say it: 0 makes mono files, 1 the widest",
+        ),
+    ] = 0.0
     level: Annotated[
         Literal["peak", "lufs"],
         Meta(description="what is made equal: the highest sample, or the loudness"),
@@ -98,6 +110,8 @@ class SamplesSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             max_seconds=request.seconds,
             tune=request.tune or 0.0,
             gain_db=request.level or 0.0,
+            sample_rate=None if self.sample_rate == "model" else self.sample_rate,
+            width=self.width if request.width is None else request.width,
         )
 
 

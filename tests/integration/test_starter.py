@@ -63,6 +63,22 @@ def test_number_five_of_a_batch_of_eight_is_made_again_to_the_byte(daemon, tmp_p
     assert again.read_bytes() == fifth.read_bytes()
 
 
+def test_a_wide_sound_at_48_khz_is_published_and_made_again_to_the_byte(tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "config.toml").write_text("[samples]\nsample_rate = 48000\nwidth = 0.25\n")
+    render = [*ONESHOT, "render", "--home", str(home)]
+    subprocess.run([*render, "clap", "--seed", "5", "--width", "0.75"], check=True)
+    (clap,) = (home / "samples").glob("*.wav")
+    found = soundfile.info(clap)
+    assert (found.samplerate, found.channels) == (48_000, 2)
+    assert read_recipe(clap).finish.width == 0.75
+    (home / "config.toml").unlink()
+    subprocess.run([*render, "--like", str(clap), "--out", str(tmp_path / "again")], check=True)
+    (again,) = (tmp_path / "again").glob("*.wav")
+    assert again.read_bytes() == clap.read_bytes()
+
+
 def test_two_bare_prompts_differ_and_say_what_was_filled_in(daemon):
     with daemon.client() as client:
         client.send("/oneshot/generate", "two", "kick", "count", 4, "seed", 1)

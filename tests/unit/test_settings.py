@@ -106,6 +106,10 @@ def test_a_file_from_windows_notepad_is_read(tmp_path: Path) -> None:
             "[midi]\nchannel = 17",
             'midi.channel = 17, expected an int from 1 to 16 or "omni"',
         ),
+        (
+            "[samples]\nsample_rate = 22050",
+            'samples.sample_rate = 22050, expected "model", 44100, 48000, 88200 or 96000',
+        ),
         ("[midi]\ninputs = 1", "midi.inputs = 1, expected a list of up to 32 strings"),
         ("osc = 1", "osc = 1, expected a section: [osc]"),
         ("[osc]\nport = ", "line 2: Invalid value"),
@@ -154,6 +158,13 @@ def test_what_the_settings_allow_the_finish_allows_too() -> None:
                 options = SamplesSettings(**{name: value}).finish_options(request)
                 assert getattr(options, name) == value
                 assert (options.max_seconds, options.tune, options.gain_db) == (1.5, -12.0, -6.0)
+
+
+def test_rate_and_width_are_those_of_the_settings_and_a_request_may_say_another_width() -> None:
+    samples = SamplesSettings(sample_rate=48_000, width=0.6)
+    options = samples.finish_options(GenerateRequest(prompt="clap"))
+    assert (options.sample_rate, options.width) == (48_000, 0.6)
+    assert samples.finish_options(GenerateRequest(prompt="kick", width=0.0)).width == 0.0
 
 
 def test_an_empty_environment_variable_is_as_good_as_none(monkeypatch: pytest.MonkeyPatch) -> None:

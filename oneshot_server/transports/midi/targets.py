@@ -35,6 +35,7 @@ _USEFUL: Final = {
     "seconds": (0.05, 1.5),
     "tune": (-12.0, 12.0),
     "level": (-24.0, 0.0),
+    "width": (0.0, 1.0),
     "velocity_curve": (0.25, 4.0),
 }
 

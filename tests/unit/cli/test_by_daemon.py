@@ -35,6 +35,7 @@ WHOLE = GenerateRequest(
     seconds=0.5,
     tune=-2.0,
     level=-3.0,
+    width=0.5,
     walk=4,
     loras=(LoraWeight(name="a", weight=0.5), LoraWeight(name="b", weight=1, version=3)),
 )
@@ -59,6 +60,7 @@ def test_a_request_becomes_the_keys_of_generate() -> None:
         "seconds": 0.5,
         "tune": -2.0,
         "level": -3.0,
+        "width": 0.5,
         "walk": 4,
     }
     assert request_to_keys(GenerateRequest(prompt="kick")) == {"count": 1, "seed": 0}

@@ -84,6 +84,19 @@ def test_a_sound_tells_what_it_was_made_from(sound: Path, reshape: Reshape, says
     assert told["recipe"]["reshape"]["parents"][0] == {"name": "a.wav", "sha256": "a" * 64}
 
 
+@pytest.mark.parametrize(
+    ("finish", "says"),
+    [
+        (FinishOptions(), "44100 Hz, mono"),
+        (FinishOptions(sample_rate=48_000, width=0.5), "48000 Hz, stereo, width 0.5"),
+    ],
+)
+def test_a_sound_tells_its_rate_and_channels(sound: Path, finish: FinishOptions, says: str) -> None:
+    recipe = replace(RECIPE, finish=finish)
+    sound.write_bytes(embed(encode_wav(np.zeros(100), 44100, "PCM_24"), recipe))
+    assert says in CliRunner().invoke(app, ["info", str(sound)]).stdout
+
+
 def test_a_sound_tells_versions_and_how_near_it_is_to_a_training_sound(sound: Path) -> None:
     recipe = replace(
         RECIPE,

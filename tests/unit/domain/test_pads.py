@@ -59,6 +59,7 @@ def test_every_hit_of_every_curve_is_a_proper_touch():
         ("tune", 99.0, "tune = 99.0, expected a float from -24 to 24"),
         ("prompt", 7, "prompt = 7, expected a string"),
         ("lora", "kicks:9", "a weight from -2 to 4"),
+        ("width", -0.5, "width = -0.5, expected -1 or a float from 0 to 1"),
         ("seconds", 0.01, "seconds = 0.01, expected 0 or a float from 0.05"),
     ],
 )
@@ -70,6 +71,11 @@ def test_a_wrong_value_is_refused_with_what_was_expected(key, value, text):
 def test_zeros_leave_the_request_to_the_model():
     request = Pad(prompt="kick").request(seed=5)
     assert (request.steps, request.guidance, request.seconds, request.walk) == (None,) * 4
+
+
+def test_a_pad_is_as_wide_as_the_settings_say_or_as_it_says_itself():
+    assert Pad(prompt="kick").request(seed=5).width is None
+    assert Pad(prompt="kick", width=0.0).request(seed=5).width == 0.0
 
 
 def test_a_kit_has_no_pad_beyond_the_last():

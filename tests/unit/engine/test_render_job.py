@@ -1,11 +1,16 @@
 from collections.abc import Callable, Sequence
+from io import BytesIO
 
 import pytest
+import soundfile
 import torch
+from msgspec import structs
 
+from oneshot_server.cli.replay import recipe_to_request
 from oneshot_server.domain.events import NoticeCode
 from oneshot_server.domain.finish_options import FinishOptions
 from oneshot_server.domain.requests import Batch, GenerateRequest, LoraWeight
+from oneshot_server.domain.touch import Touch
 from oneshot_server.engine.batches import Group
 from oneshot_server.engine.messages import Message, Render, Rendered, RenderNotice, RenderProgress
 from oneshot_server.engine.render_job import JobRenderer
@@ -114,6 +119,31 @@ def test_the_recipe_says_what_of_the_batch_matters():
     assert recipe.batch == Batch(seeds=(14, 15), index=1)
     assert (recipe.seed, recipe.steps, recipe.guidance) == (15, 7, 2.0)
     assert recipe.model == "fake"
+
+
+def test_a_wide_sound_at_another_rate_is_the_same_file_again():
+    wide = structs.replace(job(count=3), finish=FinishOptions(sample_rate=48_000, width=0.8))
+    second = sounds(run(FakeRender(), wide))[1]
+    found = soundfile.info(BytesIO(second.wav))
+    assert (found.samplerate, found.channels) == (48_000, 2)
+    assert second.seconds == found.frames / 48_000
+    recipe = extract(second.wav)
+    again = structs.replace(
+        wide, request=recipe_to_request(recipe), finish=recipe.finish, subtype=recipe.subtype
+    )
+    assert sounds(run(FakeRender(), again))[0].wav == second.wav
+
+
+@pytest.mark.parametrize("touch", [None, Touch(gain_db=-6.0, low_pass_hz=900.0, length=0.5)])
+def test_a_candidate_is_chosen_among_wide_ones_and_touched_in_both_channels(touch):
+    work = structs.replace(
+        job(novelty=0.2, touch=touch), finish=FinishOptions(sample_rate=96_000, width=1.0)
+    )
+    [sound] = sounds(run(FakeRender(), work))
+    found = soundfile.info(BytesIO(sound.wav))
+    assert (found.samplerate, found.channels) == (96_000, 2)
+    assert sound.seconds == found.frames / 96_000
+    assert extract(sound.wav).touch == touch
 
 
 def test_a_replay_renders_the_same_batch_and_sends_one_sound():

@@ -114,6 +114,21 @@ def test_a_new_recipe_replaces_the_old_one_and_leaves_strangers_chunks() -> None
     assert b"INFOold" not in tagged
 
 
+def test_what_a_recipe_does_not_say_is_not_written_so_older_files_stay_as_they_were() -> None:
+    wav = encode_wav(sine(), 44100, "PCM_24")
+    assert b"width" not in embed(wav, RECIPE)
+    assert embed(wav, extract(embed(wav, RECIPE))) == embed(wav, RECIPE)
+    wide = replace(RECIPE, finish=FinishOptions(sample_rate=48_000, width=0.5))
+    assert extract(embed(wav, wide)) == wide
+
+
+def test_a_recipe_of_a_rate_that_no_file_has_is_refused() -> None:
+    wide = replace(RECIPE, finish=FinishOptions(sample_rate=48_000))
+    tagged = embed(encode_wav(sine(), 44100, "PCM_24"), wide)
+    with pytest.raises(MetadataError, match="recipe cannot be read"):
+        extract(tagged.replace(b'"sample_rate":48000', b'"sample_rate":48001'))
+
+
 def test_embedding_twice_is_embedding_once() -> None:
     once = embed(encode_wav(sine(), 44100, "PCM_24"), RECIPE)
     assert embed(once, RECIPE) == once

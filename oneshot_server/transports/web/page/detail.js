@@ -187,18 +187,22 @@ function drawWave() {
   if (!wave.buffer || !canvas.width) return;
   const pen = canvas.getContext("2d");
   pen.fillStyle = getComputedStyle(byId("detail")).getPropertyValue("--tone");
-  const samples = wave.buffer.getChannelData(0);
+  const { length, numberOfChannels } = wave.buffer;
+  const channels = Array.from({ length: numberOfChannels }, (_, n) => wave.buffer.getChannelData(n));
   const middle = canvas.height / 2;
-  const loudest = samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 1e-4);
+  const peak = (samples) => samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 1e-4);
+  const loudest = Math.max(...channels.map(peak));
   const tall = (middle * 0.95) / loudest;
-  const per = samples.length / canvas.width;
+  const per = length / canvas.width;
   for (let x = 0; x < canvas.width; x += 1) {
     let low = 0;
     let high = 0;
-    for (let i = Math.floor(x * per); i < (x + 1) * per; i += 1) {
-      const sample = samples[i] ?? 0;
-      if (sample < low) low = sample;
-      if (sample > high) high = sample;
+    for (const samples of channels) {
+      for (let i = Math.floor(x * per); i < (x + 1) * per; i += 1) {
+        const sample = samples[i] ?? 0;
+        if (sample < low) low = sample;
+        if (sample > high) high = sample;
+      }
     }
     pen.fillRect(x, middle - high * tall, 1, Math.max(scale, (high - low) * tall));
   }

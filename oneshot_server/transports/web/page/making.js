@@ -11,7 +11,8 @@ import { ends, selected } from "./selection.js";
 const FILES = { vary: ["path"], inpaint: ["path"], morph: ["path_a", "path_b"] };
 const KEYS = { vary: ["strength"], inpaint: ["keep", "split"], morph: ["t"] };
 const PLAIN_PAD = {
-  negative: "", lora: "", steps: 0, guidance: 0, quality: "quick", seconds: 0, tune: 0, level: 0, seed_policy: "new",
+  negative: "", lora: "", steps: 0, guidance: 0, quality: "quick", seconds: 0, tune: 0, level: 0, width: -1,
+  seed_policy: "new",
 };
 
 /** Variations of the selected sound. */
@@ -97,6 +98,7 @@ function recipeToRequest(recipe) {
   if (finish.max_seconds) body.seconds = finish.max_seconds;
   if (finish.tune) body.tune = finish.tune;
   if (finish.gain_db) body.level = finish.gain_db;
+  body.width = finish.width ?? 0;
   return body;
 }
 

@@ -9,6 +9,7 @@ import { toPad } from "./making.js";
 import { Recent } from "./recent.js";
 
 const IN_BANK = 16;
+const AUTO = { width: -1 }; // how a pad says it, where that is not 0
 const BANKS = ["A", "B", "C", "D"];
 const FLASH_MS = 140;
 const MOST_KEPT = 200; // hits
@@ -24,6 +25,7 @@ const FIELDS = [
   ["seconds", "Length s", "number", { min: 0, max: 30, step: 0.05, placeholder: "auto" }],
   ["tune", "Tune st", "number", { min: -24, max: 24, step: 1 }],
   ["level", "Level dB", "number", { min: -40, max: 0, step: 1 }],
+  ["width", "Width", "number", { min: 0, max: 1, step: 0.05, placeholder: "auto" }],
   ["choke", "Choke", "number", { min: 0, max: 16, step: 1, placeholder: "off" }],
 ];
 
@@ -237,9 +239,10 @@ function makeForm() {
   const form = byId("pad-form");
   for (const [name, label, type, range = {}] of FIELDS) {
     const input = h("input", { id: `pad-${name}`, type, autocomplete: "off", ...range });
-    input.addEventListener("change", () =>
-      setPad(name, type === "number" ? Number(input.value) : input.value),
-    );
+    input.addEventListener("change", () => {
+      const number = input.value === "" ? (AUTO[name] ?? 0) : Number(input.value);
+      setPad(name, type === "number" ? number : input.value);
+    });
     form.append(h("label", { class: `field ${type}`, for: `pad-${name}` }, label, input));
   }
   const policy = h("select", { id: "pad-seed_policy" },
@@ -262,7 +265,7 @@ function fillForm() {
   byId("pad-number").textContent = `Pad ${BANKS[Math.floor(chosen / IN_BANK)]}${(chosen % IN_BANK) + 1}`;
   for (const name of [...FIELDS.map(([field]) => field), "seed_policy"]) {
     const input = byId(`pad-${name}`);
-    const empty = input.placeholder && pad[name] === 0; // which is how a pad says it
+    const empty = input.placeholder && pad[name] === (AUTO[name] ?? 0);
     if (document.activeElement !== input) input.value = empty ? "" : pad[name];
   }
 }
