@@ -216,21 +216,26 @@ def generated(
 def ceiling(data: Path, model: Model) -> Sounds:
     """Recordings through mel, codec and inversion and back: what no denoiser can do better than.
 
-    Those of unseen kits; of a class that has none, some of trained kits, which the codec was fitted
-    to.
+    Those of ``some_recordings``; of a class that has no unseen kit the codec was fitted to them.
     """
     profile = model.card.profile
-    waveforms: list[torch.Tensor] = []
-    labels: list[Label] = []
+    chosen = some_recordings(data)
+    waveforms = [
+        _there_and_back(load_waveform(recording.path, profile), model) for recording, _ in chosen
+    ]
+    return measure(waveforms, [label for _, label in chosen], profile)
+
+
+def some_recordings(data: Path) -> list[tuple[Recording, Label]]:
+    """Those of unseen kits; of a class that has none, some of trained kits."""
     every = [(recording, _label(recording)) for recording in read_manifest(data)]
+    found = []
     for kind in CLASSES:
-        of_kind = [found for found in every if found[1].kind == kind]
-        unseen = [found for found in of_kind if found[1].unseen]
+        of_kind = [one for one in every if one[1].kind == kind]
+        unseen = [one for one in of_kind if one[1].unseen]
         step = max(1, len(of_kind) // NO_UNSEEN)
-        for recording, label in unseen or of_kind[::step][:NO_UNSEEN]:
-            waveforms.append(_there_and_back(load_waveform(recording.path, profile), model))
-            labels.append(label)
-    return measure(waveforms, labels, profile)
+        found += unseen or of_kind[::step][:NO_UNSEEN]
+    return found
 
 
 def finished(waveform: torch.Tensor, profile: MelProfile) -> torch.Tensor:
