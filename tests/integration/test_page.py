@@ -883,10 +883,15 @@ def test_a_finger_that_stays_moves_the_map_from_where_it_is_and_no_broken_touch_
         at("pointercancel", 3, 5);
         at("pointerdown", 4, 5);
         at("pointerup", 4, 5);
-        return [still, map.view.x, told];
+        const before = map.view.x;
+        at("pointerdown", 5, 5);
+        at("pointermove", 6, 50);
+        at("pointerup", 5, 5);
+        at("pointermove", 6, 90);
+        return [still, before, told, map.view.x - before];
         """,
     )
-    assert found == [0, -0.1, [2, "click"]]
+    assert found == [0, -0.1, [2, "click", "click"], 0]
 
 
 def test_files_dropped_while_others_are_sent_are_not_mixed_up_with_them(page):
@@ -902,6 +907,151 @@ def test_files_dropped_while_others_are_sent_are_not_mixed_up_with_them(page):
     page.until("!document.querySelector('#drop-dialog').open")
     sent = page.js("return window.asked.map(([path]) => path).filter((e) => e.includes('dropped'))")
     assert sent == ["/api/dropped/first.wav"]
+
+
+DROP_MORE = """
+const [names, bytes] = arguments;
+return import("/drop.js").then(({ take }) => take(names.map((name) =>
+  ({ file: new File([new Uint8Array(bytes)], name.split("/").pop()), path: name }))));
+"""
+
+
+def toasts(page: Page) -> str:
+    return page.js(
+        "return [...document.querySelectorAll('.toast')].map((e) => e.textContent).join()"
+    )
+
+
+def test_only_files_that_arrived_are_counted_as_such(page):
+    full = "Response.json({ code: 'disk_full', text: 'no space left' }, { status: 507 })"
+    page.js(ANSWER.replace("ANSWERED", f"(path) => path.includes('b.wav') ? {full} : null"))
+    page.js(DROP_MORE, ["a.wav", "b.wav", "c.wav", "d.wav"], list(tone(80)))
+    page.click("#into-library")
+    page.until("!document.querySelector('#drop-dialog').open")
+    assert "1 of 4 sounds are in the library" in toasts(page)
+    assert "no space left" in toasts(page)
+
+
+def test_no_more_files_are_sent_when_it_was_cancelled(page):
+    page.js(held("/api/dropped/", "new Response(null, { status: 204 })"))
+    page.js(DROP_MORE, ["a.wav", "b.wav", "c.wav"], list(tone(80)))
+    page.click("#into-library")
+    page.until("window.release")
+    page.click("#drop-cancel")
+    page.js("window.release()")
+    page.until("document.querySelector('.toast')?.textContent.startsWith('1 of 3 sounds')")
+    asked = page.js("return window.asked.map(([path]) => path).filter((e) => /dropped/.test(e))")
+    assert asked == ["/api/dropped/a.wav"]
+
+
+@pytest.mark.parametrize("character", ["響", "🥁"])
+def test_a_long_name_is_cut_to_what_a_file_system_takes(page, character):
+    page.js(DROP_MORE, [f"folder/{character * 60}/{character * 60} 1.wav"], list(tone(80)))
+    page.click("#into-library")
+    page.until("!document.querySelector('#drop-dialog').open")
+    assert "1 of 1 sounds are in the library" in toasts(page)
+    names = [path.name for path in (page.home / "samples").glob(f"{character}*.wav")]
+    assert [name[-7:] for name in names] == [f"{character} 1.wav"]
+
+
+def test_all_is_asked_for_again_when_the_daemon_was_away_as_the_page_was_looked_at(page):
+    page.js(
+        "window.EventSource = class extends EventTarget {"
+        "  static CLOSED = 2; readyState = 0; close() {}"
+        "  constructor() { super(); window.stream = this; } };"
+        "Object.defineProperty(document, 'hidden', { get: () => window.behind });"
+        "for (const behind of [true, false]) {"
+        "  window.behind = behind; document.dispatchEvent(new Event('visibilitychange')); }"
+    )
+    lost = page.module(
+        "bus",
+        """
+        let lost = 0;
+        it.on("lost", () => (lost += 1));
+        const told = [];
+        for (const what of ["onerror", "onopen", "onerror", "onopen"]) {
+          window.stream[what]();
+          told.push(lost);
+        }
+        return told;
+        """,
+    )
+    assert lost == [0, 1, 1, 2]
+
+
+def test_of_two_points_chosen_quickly_the_last_one_is_selected(page):
+    first, second = page.ask("sounds?text=kick&limit=2")["sounds"]
+    page.js(held(f"/api/sounds/{first['number']}", f"plain('/api/sounds/{first['number']}')"))
+    selected = page.module(
+        "map",
+        """
+        const [numbers] = arguments;
+        const map = new it.SoundMap();
+        map.points = { numbers };
+        const both = [map.choose(0), map.choose(1)];
+        return both[1].then(() => window.release()).then(() => both[0])
+          .then(() => import("/selection.js")).then(({ selected }) => selected.number);
+        """,
+        [first["number"], second["number"]],
+    )
+    assert selected == second["number"]
+
+
+def test_a_map_that_is_still_being_made_is_asked_for_once_and_again_if_it_is_old(page):
+    page.js(held("/api/map", "Response.json({ kinds: [], places: [] })"))
+    page.module(
+        "map",
+        "const map = new it.SoundMap(); map.shown = true; map.load(); map.age(); map.load();",
+    )
+    asked = "window.asked.filter(([path]) => path === '/api/map').length"
+    assert page.js(f"return {asked}") == 1
+    page.until("window.release")
+    page.js("window.release()")
+    page.until(f"{asked} === 2")
+
+
+def test_a_path_whose_jobs_failed_before_it_was_whole_plays_what_there_is(page):
+    sounds = page.ask("sounds?text=kick&limit=2")["sounds"]
+    failed = """(path) => path === "/api/morph"
+      ? import("/bus.js").then(({ tell }) => {
+          tell("failed", { job: "job-f", text: "no" });
+          return Response.json({ job: "job-f" }, { status: 202 });
+        }) : null"""
+    page.keys("m")
+    page.js(ANSWER.replace("ANSWERED", failed))
+    page.module("morph_path", "return it.playMorph(arguments[0])", sounds)
+    assert page.js("return window.asked.filter(([path]) => path === '/api/morph').length") == 3
+    assert page.js("return document.querySelectorAll('#strip .coming').length") == 0
+    page.until("document.querySelector('#strip .sounding')")
+
+
+def test_a_training_that_began_while_nobody_listened_is_shown_with_its_losses(page):
+    event = {"job": "t1", "dataset": "old kicks", "fraction": 0.5, "seconds_left": 9.0}
+    for step in range(3):
+        tell(page, "training", {**event, "step": step, "loss": 0.1})
+    page.keys("d")
+    page.until("document.querySelector('#training-head').textContent === 'old kicks'")
+    now = {"job": "t2", "dataset": "new kicks", "fraction": 0.1, "seconds_left": 9.0}
+    now["losses"] = [[1, 0.25]]
+    answer = f"path === '/api/training' ? Promise.resolve(Response.json({json.dumps(now)})) : null"
+    page.js(ANSWER.replace("ANSWERED", f"(path) => {answer}"))
+    tell(page, "lost")
+    page.until("document.querySelector('#training-head').textContent === 'new kicks'")
+    page.until("document.querySelector('#training-facts').textContent.includes('0.2500')")
+
+
+def test_what_is_typed_about_a_pad_is_that_pads_when_another_one_is_hit(page):
+    page.keys("p")
+    page.click("#pad-grid .pad[data-place='6']")
+    page.until("document.querySelector('#pad-number').textContent === 'Pad A7'")
+    name = page.driver.find_element("css selector", "#pad-name")
+    name.clear()
+    name.send_keys("mine")
+    page.click("#pad-grid .pad[data-place='7']")
+    page.until("document.querySelector('#pad-number').textContent === 'Pad A8'")
+    page.until("document.querySelector('#pad-grid [data-place=\"6\"]').ariaLabel.includes('mine')")
+    names = [pad["pad"]["name"] for pad in page.ask("pads")["pads"][6:8]]
+    assert (names[0], names[1] != "mine") == ("mine", True)
 
 
 class Elsewhere(BaseHTTPRequestHandler):

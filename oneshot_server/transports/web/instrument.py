@@ -139,8 +139,6 @@ class Instrument:
                 items = self._midi.ports()
             elif what == "midi_map":
                 items = self._midi.map_items()
-            elif what == "recent":
-                items = await self._core.recent()
             else:
                 items = self._core.list_items(what)
         except NoMidiError:

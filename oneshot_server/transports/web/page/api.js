@@ -86,6 +86,8 @@ export async function said(promise) {
 /** Have something done, and say so if it was refused; null then. */
 export const ask = (path, body = {}) => said(post(path, body).then((answer) => answer ?? {}));
 
+/** Where a sound of a job is that was published a moment ago. */
+export const publishedUrl = (job, index) => `/api/published/${encodeURIComponent(job)}/${index}`;
 /** Where a sound's file is; of one that the library does not know yet, where it was published. */
 export const fileUrl = (sound) =>
   sound.url ?? `/api/sounds/${sound.number}/file?v=${version(sound)}`;
@@ -133,13 +135,14 @@ function follow() {
 function connect() {
   const stream = new EventSource("/api/events");
   source = stream;
-  let opened = false;
+  let behind = false; // whether something was missed since all was asked for
   stream.onopen = () => {
     tell("connected", true);
-    if (opened) tell("lost");
-    opened = true;
+    if (behind) tell("lost");
+    behind = false;
   };
   stream.onerror = () => {
+    behind = true;
     tell("connected", false);
     // The browser tries again by itself unless it was answered with an error.
     if (stream.readyState !== EventSource.CLOSED || source !== stream) return;

@@ -6,6 +6,7 @@ import { byId, toast } from "./dom.js";
 
 const SOUND = /\.(wav|wave|aiff?|aifc|flac|og[ga]|mp3)$/i;
 const DEEPEST = 6;
+const MOST_BYTES = 200; // of a name: file systems take 255, and one that is taken gets a number
 
 let waiting = []; // files that were dropped and have no place yet: {file, name}
 let sending = false;
@@ -73,20 +74,31 @@ export function take(files) {
 function named({ file, path }) {
   const parts = path.split("/");
   const inner = parts.length > 2 ? parts.slice(1) : parts.slice(-1);
-  const name = inner.join(" ").replace(/[\\/:*?"<>|\u0000-\u001f]/g, "_").replace(/^\.+/, "");
-  return { file, name: name.slice(-180) };
+  const name = inner.join(" ").replace(/[\\/:*?"<>|\u0000-\u001f]/g, "_");
+  return { file, name: endOf(name).replace(/^\.+/, "") };
+}
+
+/** As much of a name's end as fits, in whole characters. */
+function endOf(name) {
+  const characters = [...name].slice(-MOST_BYTES);
+  while (new TextEncoder().encode(characters.join("")).length > MOST_BYTES) characters.shift();
+  return characters.join("");
 }
 
 async function send(urlOf, where) {
+  const dialog = byId("drop-dialog");
   const files = waiting;
   const bar = byId("drop-progress");
   bar.hidden = false;
   setSending(true);
+  let sent = 0;
   let failed = 0;
   for (const [place, { file, name }] of files.entries()) {
+    if (!dialog.open) break; // it was cancelled
     bar.style.setProperty("--fraction", place / files.length);
     try {
       await put(urlOf(name), file);
+      sent += 1;
     } catch (problem) {
       failed += 1;
       toast(problem.message, true);
@@ -94,8 +106,8 @@ async function send(urlOf, where) {
     }
   }
   setSending(false);
-  byId("drop-dialog").close();
-  toast(`${files.length - failed} of ${files.length} sounds are in ${where}`);
+  dialog.close();
+  toast(`${sent} of ${files.length} sounds are in ${where}`);
   tell("uploaded", where);
 }
 

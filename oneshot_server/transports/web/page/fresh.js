@@ -1,5 +1,6 @@
 // Sounds that were published a moment ago: seen and heard before the library has looked at them.
 
+import { publishedUrl } from "./api.js";
 import { on, tell } from "./bus.js";
 import { textToKind } from "./kinds.js";
 import { Recent } from "./recent.js";
@@ -47,7 +48,7 @@ on("sample", ({ job, index, path, seed, seconds }) => {
     return;
   }
   const sound = {
-    number: (last -= 1), path: file, url: `/api/published/${encodeURIComponent(job)}/${index}`,
+    number: (last -= 1), path: file, url: publishedUrl(job, index),
     content: "", kind: textToKind(prompts.get(job) ?? file), key: "", seconds, level_db: null,
     brightness_hz: null, stars: 0, tags: [], plays: 0, changed: Date.now() / 1000, rendered: true,
     prompt: prompts.get(job) ?? "", caption: file.replace(/\.[^.]+$/, "").replace(`_${seed}`, ""),

@@ -34,6 +34,8 @@ export class SoundMap {
     this.drawn = []; // the path
     this.walking = false;
     this.spent = 0;
+    this.loading = false;
+    this.turn = 0; // of what was chosen
     this.nameSoon = settled(NAME_MS, (at) => this.name(at));
     new ResizeObserver(() => this.resize()).observe(this.canvas);
     followGestures(this);
@@ -72,10 +74,12 @@ export class SoundMap {
   }
 
   async load() {
+    if (this.loading) return; // and asked for again if it is old when it comes
     const began = performance.now();
-    this.fresh = true;
+    this.fresh = this.loading = true;
     if (!this.points.count) byId("map-count").textContent = "looking…";
     const map = await said(get("map"));
+    this.loading = false;
     this.spent = performance.now() - began;
     if (!map) {
       byId("map-count").textContent = "The map could not be made";
@@ -89,6 +93,7 @@ export class SoundMap {
     byId("map-count").textContent = `${count.toLocaleString()} ${count === 1 ? "sound" : "sounds"}`;
     byId("map-nothing").hidden = count > 0;
     this.draw();
+    if (!this.fresh) this.age();
   }
 
   resize() {
@@ -263,8 +268,9 @@ export class SoundMap {
   }
 
   async choose(point) {
+    const turn = (this.turn += 1);
     const sound = await said(soundOf(this.points.numbers[point]));
-    if (sound) select(sound);
+    if (sound && turn === this.turn) select(sound);
   }
 
   async walked() {

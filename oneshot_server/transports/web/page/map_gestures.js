@@ -32,8 +32,9 @@ export function followGestures(map) {
       return;
     }
     const before = fingers.get(event.pointerId);
+    if (!before) return; // a mouse that passes while a finger is down
     fingers.set(event.pointerId, at);
-    if (fingers.size === 2 && before) {
+    if (fingers.size === 2) {
       const [other] = [...fingers.entries()].filter(([id]) => id !== event.pointerId);
       const grown = Math.hypot(at[0] - other[1][0], at[1] - other[1][1]) /
         (Math.hypot(before[0] - other[1][0], before[1] - other[1][1]) || 1);

@@ -5,13 +5,16 @@ import { decoded, hit, prepare } from "./audio.js";
 import { on, tell } from "./bus.js";
 import { byId, h } from "./dom.js";
 import { title, tone } from "./kinds.js";
+import { Recent } from "./recent.js";
 import { select } from "./selection.js";
 
 const STEPS_BETWEEN = 3; // sounds that are made between two
 const LEAST_GAP_MS = 180;
+const MOST_KEPT = 300;
 
 let strip = []; // {sound} or {job, sound: null} in the order of the path
 let playing = 0;
+const fruitless = new Recent(MOST_KEPT); // jobs that failed: it may be told before their path is whole
 
 /** Play the sounds of a path, and have made what lies between them. */
 export async function playMorph(sounds) {
@@ -34,8 +37,9 @@ export async function playMorph(sounds) {
     }
     whole.push({ sound: sounds[place] });
   }
-  strip = whole;
+  strip = whole.filter(({ job }) => !fruitless.has(job));
   draw();
+  if (strip.every((one) => one.sound)) playStrip();
   for (const { job } of whole) if (job) tell("begun", job);
 }
 
@@ -108,6 +112,7 @@ on("known", ({ before, sound }) => {
 
 for (const name of ["failed", "cancelled"]) {
   on(name, ({ job }) => {
+    fruitless.set(job, name);
     if (!isOnPath(job)) return;
     strip = strip.filter((one) => one.job !== job);
     draw();

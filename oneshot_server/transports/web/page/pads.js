@@ -1,6 +1,6 @@
 // Pads: a row below everything, and a view of their own.
 
-import { ask, get, listenUnseen, said } from "./api.js";
+import { ask, get, listenUnseen, publishedUrl, said } from "./api.js";
 import { hit } from "./audio.js";
 import { on } from "./bus.js";
 import { byId, h, toast } from "./dom.js";
@@ -78,7 +78,7 @@ export function startPads() {
   });
   on("sample", ({ job, index }) => {
     if (!hits.has(job)) return;
-    if (own.has(job) || monitor) hit(`/api/published/${job}/${index}`);
+    if (own.has(job) || monitor) hit(publishedUrl(job, index));
     else early.set(job, index);
   });
   for (const name of ["done", "failed", "cancelled"]) {
@@ -123,7 +123,7 @@ export async function strike(place, velocity = 1) {
   if (!answer) return;
   own.set(answer.job, number);
   hits.set(answer.job, number);
-  if (early.has(answer.job)) hit(`/api/published/${answer.job}/${early.get(answer.job)}`);
+  if (early.has(answer.job)) hit(publishedUrl(answer.job, early.get(answer.job)));
 }
 
 function makeKeys(box) {
@@ -228,6 +228,8 @@ function flash(number) {
 }
 
 function choosePad(number) {
+  // What is being typed is about the pad that was chosen until now.
+  if (number !== chosen) byId("pad-form").querySelector(":focus")?.blur();
   chosen = number;
   for (const key of document.querySelectorAll("#pad-grid .pad")) {
     key.classList.toggle("chosen", bank * IN_BANK + Number(key.dataset.place) === number);

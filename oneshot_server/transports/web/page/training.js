@@ -63,7 +63,8 @@ async function load() {
   );
   if (!told) return;
   const [datasets, loras, last] = told;
-  if (last.job && last.losses.length >= run.losses.length) run = { ...last, over: !running };
+  const newer = last.job !== run.job || last.losses.length >= run.losses.length;
+  if (last.job && newer) run = { ...last, over: !running };
   byId("datasets").replaceChildren(...datasets.map(datasetRow));
   byId("no-datasets").hidden = datasets.length > 0;
   byId("loras").replaceChildren(...loras.map(loraRow));

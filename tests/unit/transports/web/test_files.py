@@ -1,11 +1,9 @@
 import asyncio
-from pathlib import Path
 
 import pytest
 
 from oneshot_server.domain.library import LibraryChange
 from oneshot_server.transports.fake_library import sound
-from oneshot_server.transports.web import server
 from tests.unit.transports.web.peer import run, until, wav
 
 OUTSIDE = (
@@ -293,10 +291,3 @@ def test_the_page_is_sent_with_its_types_and_only_if_it_is_another_one(tmp_path)
         assert (await web.ask("GET", "/page/app.js")).status == 404
 
     run(tmp_path, body)
-
-
-def test_every_module_of_the_page_is_loaded_ahead():
-    page = Path(server.__file__).parent / "page"
-    text = (page / "index.html").read_text(encoding="utf-8")
-    modules = {file.name for file in page.glob("*.js")}
-    assert {name for name in modules if f'href="/{name}"' in text} == modules - {"app.js"}
