@@ -1114,3 +1114,24 @@ def test_a_sound_of_few_steps_is_on_a_pad_as_the_model_does_it(page):
     pad = page.ask("pads")["pads"][5]["pad"]
     kept = {key: pad.get(key) for key in ("steps", "guidance", "seed")}
     assert kept == {"steps": 0, "guidance": 0.0, "seed": 11}  # 0 is what the model does
+
+
+def test_a_pad_without_a_width_of_its_own_has_that_of_the_settings(page):
+    page.click("#tab-pads")
+    page.click("#pad-grid .pad[data-place='6']")
+    page.until("document.querySelector('#pad-grid .pad.chosen').dataset.place === '6'")
+    assert page.js("return document.querySelector('#pad-width').value") == ""
+    for typed, width in (("0", 0.0), ("0.4", 0.4), ("", -1.0)):
+        told = page.js(
+            "const field = document.querySelector('#pad-width');"
+            "const plain = window.fetch;"
+            "const sent = new Promise((resolve) => { window.fetch = async (...all) => {"
+            "  const answer = await plain(...all);"
+            "  if (String(all[0]).endsWith('pad/set')) resolve(answer.ok);"
+            "  return answer; }; }).finally(() => { window.fetch = plain; });"
+            "field.value = arguments[0]; field.dispatchEvent(new Event('change')); return sent;",
+            typed,
+        )
+        assert told
+        assert page.ask("pads")["pads"][6]["pad"]["width"] == width
+    page.until("document.querySelector('#pad-width').value === ''")
