@@ -77,6 +77,7 @@ FAVOURED: Final = DRUMS | {"conga", "perc", "bell", "bass", "pluck", "mallet", "
 """Classes that are drawn twice as often as their number says, and not less than ``LEAST_SHARE``."""
 
 LEAST_SHARE: Final = 0.035
+"""Of all draws, before the shares are scaled to a sum of 1: a fifth less comes of it."""
 SYNTHESISED_SHARE: Final = 0.4
 """Of the draws of a class that has recordings and is synthesised, at least."""
 
@@ -154,8 +155,7 @@ def build_dataset(folder: Path, profile: MelProfile, generator: torch.Generator)
     counts = Counter(recording.kind for recording in recordings)
     centroids: list[torch.Tensor] = []
     for recording in recordings:
-        count = min(MOST_VARIANTS, max(FEWEST_VARIANTS, -(-VARIED // counts[recording.kind])))
-        mels, said = _variants(recording, profile, generator, count)
+        mels, said = _variants(recording, profile, generator, variants(counts[recording.kind]))
         images.append(mel_to_image(mels, profile, 1).half())
         centroids.append(_centroids_hz(mels, profile))
         captions.extend((recording.kind, caption) for caption in said)
@@ -172,10 +172,16 @@ def build_dataset(folder: Path, profile: MelProfile, generator: torch.Generator)
     )
 
 
+def variants(recordings: int) -> int:
+    """How often each recording of a class with so many of them stands in the set."""
+    return min(MOST_VARIANTS, max(FEWEST_VARIANTS, -(-VARIED // recordings)))
+
+
 def _variants(
     recording: Recording, profile: MelProfile, generator: torch.Generator, count: int
 ) -> tuple[torch.Tensor, list[str]]:
-    furthest = NOTE_SEMITONES if _noted_hertz(recording) else SEMITONES
+    noted = _noted_hertz(recording)
+    furthest = NOTE_SEMITONES if noted else SEMITONES
     shifts = (torch.rand(count, generator=generator) * 2.0 - 1.0) * furthest
     shifts[0] = 0.0
     waveforms = torch.stack(
@@ -190,7 +196,7 @@ def _variants(
     change[0] = 0.0
     changed = mels + change
     changed = (changed - changed.amax(dim=(1, 2), keepdim=True)).clamp_min(-profile.range_db)
-    hertz = _noted_hertz(recording) or _measured_hertz(recording, waveforms[0], profile)
+    hertz = noted or _measured_hertz(recording, waveforms[0], profile)
     said = [pitched_caption(recording.caption, hertz * 2.0 ** (float(s) / 12)) for s in shifts]
     return changed, said
 
@@ -242,9 +248,9 @@ def _noted_hertz(recording: Recording) -> float:
 
 
 def _measured_hertz(recording: Recording, waveform: torch.Tensor, profile: MelProfile) -> float:
-    low, high = MEASURED_PITCHES_HZ.get(recording.kind, (1.0, 0.0))
-    if low > high:
+    if recording.kind not in MEASURED_PITCHES_HZ:
         return 0.0
+    low, high = MEASURED_PITCHES_HZ[recording.kind]
     hertz = pitch(waveform.numpy(), profile.sample_rate)
     return hertz if low <= hertz <= high else 0.0
 

@@ -153,7 +153,8 @@ def _render(
         for timestep in scheduler.timesteps:
             check()
             scaled = scheduler.scale_model_input(latents, timestep)
-            answer = model.unet(scaled, timestep, words).sample
+            # A UNet whose channels lie last answers so, too; a checkpoint takes no such tensors.
+            answer = model.unet(scaled, timestep, words).sample.contiguous()
             if part[-1] >= LISTENED:
                 noisy.append(scaled.float().cpu())
                 predicted.append(answer.float().cpu())

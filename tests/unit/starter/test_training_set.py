@@ -18,6 +18,7 @@ from oneshot_server.starter.dataset import (
     coloured_captions,
     draw_weights,
     pitched_caption,
+    variants,
 )
 from oneshot_server.starter.synth import KINDS
 from oneshot_server.starter.train import PROFILE
@@ -124,3 +125,7 @@ def test_no_favoured_class_is_drawn_too_seldom():
         for kind in ("kick", "bell", "brass")
     ]
     assert by_hand == pytest.approx([0.6, 4 / 12, 1.0])
+
+
+def test_a_class_with_few_recordings_has_more_variants_of_each():
+    assert [variants(count) for count in (1, 12, 20, 39, 100)] == [16, 16, 10, 6, 5]
