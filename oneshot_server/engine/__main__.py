@@ -153,6 +153,8 @@ def serve(options: argparse.Namespace, connection: Connection) -> None:
     from oneshot_server.engine.loaded import Loaded
     from oneshot_server.pipeline.device import is_out_of_memory
 
+    gc.freeze()  # before the model is there, which may have to go
+    gc.enable()
     try:
         loaded = Loaded(
             folder=options.model,
@@ -173,8 +175,6 @@ def serve(options: argparse.Namespace, connection: Connection) -> None:
         text = f"{options.model.name} does not fit into memory: {error}"
         connection.send(LoadFailed(text=text, out_of_memory=True))
         return
-    gc.freeze()
-    gc.enable()
     model = loaded.model
     connection.send(Ready(model=model.card.name, model_hash=model.hash, device=loaded.device))
     while True:
