@@ -23,7 +23,7 @@ def main() -> None:
     if shutil.which("jackd"):
         programs += [["benchmarks.midi"]]
     if DATA.exists():
-        programs += [["benchmarks.quality"], ["benchmarks.inversion"]]
+        programs += [["benchmarks.quality"], ["benchmarks.codec"], ["benchmarks.inversion"]]
         programs += [["benchmarks.lora_speed"], ["benchmarks.similarity"]]
         programs += [["benchmarks.lora_effect", *map(str, sorted(FOLDERS.iterdir()))]]
     for program in programs:

@@ -42,7 +42,7 @@ def to_wav(
     """
     import torch
 
-    from oneshot_server.dsp.finish import finish, finished_rate
+    from oneshot_server.dsp.finish import finish
     from oneshot_server.dsp.image import image_to_mel
     from oneshot_server.dsp.inversion import mel_to_waveform
     from oneshot_server.library.atomic_file import write_atomically
@@ -78,7 +78,7 @@ def to_wav(
         )
     options = samples.finish_options()
     sound = finish(waveform, fitted.sample_rate, options)
-    rate = finished_rate(fitted.sample_rate, options)
+    rate = options.rate_of(fitted.sample_rate)
     target = out or unused(file.with_suffix(".wav").name)
     write_atomically(target, encode_wav(sound.numpy(), rate, samples.subtype))
     typer.echo(target)

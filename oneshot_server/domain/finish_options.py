@@ -38,6 +38,10 @@ class FinishOptions:
     sample_rate: SampleRate | None = None
     width: float = 0.0
 
+    def rate_of(self, model_rate: int) -> int:
+        """Rate of what is made of a waveform at the model's rate, Hz."""
+        return self.sample_rate or model_rate
+
     def __post_init__(self) -> None:
         if self.level not in ("peak", "lufs"):
             raise ValueError(f'level = {self.level!r}, expected "peak" or "lufs"')

@@ -68,7 +68,7 @@ class Recipe:
     @property
     def sample_rate(self) -> int:
         """Of the file, Hz."""
-        return self.finish.sample_rate or self.profile.sample_rate
+        return self.finish.rate_of(self.profile.sample_rate)
 
     @property
     def parents(self) -> tuple[Parent, ...]:

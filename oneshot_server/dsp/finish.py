@@ -25,21 +25,16 @@ def finish(waveform: torch.Tensor, sample_rate: int, options: FinishOptions) -> 
 
     Returns:
         (samples,), or (samples, 2) if it is to be wide, float32, within -1 to 1, at the rate
-        ``finished_rate``: the onset at sample 0, no offset, the tail cut with a fade, pitch and
+        ``options.rate_of``: the onset at sample 0, no offset, the tail cut with a fade, pitch and
         level as asked. The mean of left and right is the mono sound at another level.
     """
-    rate = finished_rate(sample_rate, options)
+    rate = options.rate_of(sample_rate)
     waveform = _resampled(waveform, sample_rate * 2.0 ** (options.tune / 12.0), rate)
     mono = _cut_before_onset(_without_offset(waveform, rate), rate)
     end = _end(mono, rate, options)
     sound = mono_to_stereo(mono, rate, options.width) if options.width else mono
     sound = _set_level(_cut_tail(sound, end, rate, options), rate, options)
     return sound.T.contiguous() if options.width else sound
-
-
-def finished_rate(sample_rate: int, options: FinishOptions) -> int:
-    """Rate of what ``finish`` makes of a waveform, Hz."""
-    return options.sample_rate or sample_rate
 
 
 def _resampled(waveform: torch.Tensor, played_at: float, sample_rate: int) -> torch.Tensor:

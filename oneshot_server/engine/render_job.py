@@ -13,7 +13,7 @@ from oneshot_server.domain.recipe import Recipe
 from oneshot_server.domain.requests import Batch, GenerateRequest
 from oneshot_server.dsp.defects import find_defect
 from oneshot_server.dsp.descriptors import describe
-from oneshot_server.dsp.finish import finish, finished_rate
+from oneshot_server.dsp.finish import finish
 from oneshot_server.engine.batches import (
     Candidates,
     Slot,
@@ -271,7 +271,7 @@ class JobRenderer:
         finished = [finish(take.waveform, rate, take.slot.finish) for take in takes]
         if len(takes) == 1 and request.candidates == 1:
             return takes[0], finished[0]
-        at = finished_rate(rate, takes[0].slot.finish)
+        at = takes[0].slot.finish.rate_of(rate)
         heard = [describe(_mono(sound).numpy(), at).features for sound in finished]
         embeddings = [features_to_embedding(one) for one in heard]
         judge = self._novelty.furthest if request.candidates > 1 else self._taste.best
@@ -316,7 +316,7 @@ class JobRenderer:
             walk=request.walk,
             reshape=beginning.reshape if beginning else None,
         )
-        rate = finished_rate(profile.sample_rate, slot.finish)
+        rate = slot.finish.rate_of(profile.sample_rate)
         wav = embed(encode_wav(finished.numpy(), rate, subtype), recipe)
         seconds = len(finished) / rate
         if request.touch is not None:

@@ -5,7 +5,7 @@ import soxr
 import torch
 
 from oneshot_server.domain.finish_options import FinishOptions
-from oneshot_server.dsp.finish import finish, finished_rate
+from oneshot_server.dsp.finish import finish
 from oneshot_server.dsp.loudness import loudness
 from oneshot_server.dsp.stereo import mono_to_side, mono_to_stereo
 from tests.unit.dsp.profiles import PROFILE, decaying, sine
@@ -105,7 +105,7 @@ def test_the_attack_is_as_sharp_as_it_was_and_comes_from_the_middle():
 def test_no_channel_is_above_the_ceiling_at_any_rate(rate, width, level):
     options = FinishOptions(level=level, lufs=-5.0, peak_db=-3.0, sample_rate=rate, width=width)
     done = finish(snare(), RATE, options)
-    assert finished_rate(RATE, options) == rate
+    assert options.rate_of(RATE) == rate
     assert float(done.abs().max()) == pytest.approx(10.0 ** (-3.0 / 20.0), abs=1e-4)
 
 

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from oneshot_server.domain.finish_options import FinishOptions
-from oneshot_server.dsp.finish import finish, finished_rate
+from oneshot_server.dsp.finish import finish
 from oneshot_server.library import sound_file
 from oneshot_server.library.sound_contents import Contents
 from oneshot_server.library.sound_picture import sound_picture
@@ -32,7 +32,7 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
     paths = tmp_path / "mono.wav", tmp_path / "wide.wav"
     for path, options in zip(paths, (FinishOptions(), WIDE), strict=True):
         sound = finish(bell(), RATE, options)
-        path.write_bytes(encode_wav(sound.numpy(), finished_rate(RATE, options), "PCM_24"))
+        path.write_bytes(encode_wav(sound.numpy(), options.rate_of(RATE), "PCM_24"))
     return paths
 
 

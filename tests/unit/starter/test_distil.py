@@ -20,6 +20,7 @@ from oneshot_server.starter.distil import (
     teach,
     teach_all,
 )
+from oneshot_server.starter.networks import make_unet
 
 PLAN = Plan(sounds=2, steps=12, batch=4, warm_up_steps=1, learning_rate=2e-4)
 
@@ -126,3 +127,14 @@ def test_a_student_can_begin_with_what_an_earlier_distilling_changed(model, ways
         student.unet.parameters(), model.distilled_unet.parameters(), strict=True
     ):
         torch.testing.assert_close(ours.detach(), distilled, atol=1e-6, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_what_changed_is_added_to_a_wider_model_and_its_new_channels_stay(model, ways):
+    channels, rows, columns = model.latent_shape
+    wide = make_unet(channels + 4, (rows, columns))
+    student = Student(replace(model, unet=wide), ways, PLAN, start=model)
+    changed = model.distilled_unet.conv_in.weight - model.unet.conv_in.weight
+    ours = student.unet.conv_in.weight - wide.conv_in.weight
+    torch.testing.assert_close(ours[:, :channels], changed, atol=1e-6, rtol=1e-5)
+    assert not ours[:, channels:].any()
